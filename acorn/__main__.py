@@ -1,0 +1,5 @@
+import sys
+
+from acorn.cli import main
+
+sys.exit(main())
