@@ -1,0 +1,175 @@
+"""
+Leaves that the models share: norm, rotary embedding, squared ReLU, linear, attention, and the loss over a large vocabulary.
+Each custom backward has a plain twin in tests/model/test_layers_math.py.
+
+Legend: B batch, T tokens, C channels, H query heads, G key/value heads, D head size, V vocabulary, N = B * T.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPS = 1e-6
+
+
+class Linear(nn.Linear):
+    """y = x Wᵀ without bias. Weights stay fp32 for the optimizer; the product runs in the dtype of x (bf16 or fp32)."""
+
+    def __init__(self, n_in: int, n_out: int):
+        super().__init__(n_in, n_out, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.to(x.dtype))
+
+
+def rms_norm(x: Tensor) -> Tensor:
+    """x / sqrt(mean(x²) + eps) over the last dimension, without weights."""
+    return _RMSNorm.apply(x) if x.device.type == "cpu" and not torch.compiler.is_compiling() else F.rms_norm(x, (x.shape[-1],), eps=EPS)
+
+
+class _RMSNorm(torch.autograd.Function):
+    """
+    On CPU the composite F.rms_norm keeps four temporaries; this keeps two.
+    d/dx: r (g - y mean(g y)), with r = 1/rms and y = r x.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        # trap: the mean of squares must be fp32, bf16 has 8 bits; linalg.vector_norm accumulates in fp32 without a copy
+        r = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_().div_(x.shape[-1]).add_(EPS).rsqrt_()
+        y = x * r.to(x.dtype)
+        ctx.save_for_backward(y, r)
+        return y
+
+    @staticmethod
+    def backward(ctx, g: Tensor) -> Tensor:
+        y, r = ctx.saved_tensors
+        dot = (g * y).sum(-1, keepdim=True, dtype=torch.float32).div_(y.shape[-1])
+        return torch.addcmul(g, y, dot.to(g.dtype), value=-1).mul_(r.to(g.dtype))
+
+
+def relu2(x: Tensor) -> Tensor:
+    return _ReLU2.apply(x) if x.device.type == "cpu" and not torch.compiler.is_compiling() else F.relu(x).square()
+
+
+class _ReLU2(torch.autograd.Function):
+    """relu(x)²; saves relu(x) alone."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        r = F.relu(x)
+        ctx.save_for_backward(r)
+        return r.square()
+
+    @staticmethod
+    def backward(ctx, g: Tensor) -> Tensor:
+        (r,) = ctx.saved_tensors
+        return (g * r).mul_(2)
+
+
+def rope_tables(length: int, head_dim: int, base: float, device=None) -> tuple[Tensor, Tensor]:
+    """cos and sin, each (length, D/2) float32: the angle of position t and pair i is t * base^(-2i/D) (arXiv 2104.09864)."""
+    inv = base ** (-torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
+    angle = torch.outer(torch.arange(length, device=device, dtype=torch.float32), inv)
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate pairs (i, i + D/2) of the last dimension, as Llama does. x (B, T, H, D); cos, sin (T, 1, D/2) or (B, T, 1, D/2)."""
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = True, scale: float | None = None) -> Tensor:
+    """q (B, H, T, D), k and v (B, G, S, D) -> (B, H, T, D). mask: boolean, broadcast to (B, H, T, S), True = may look."""
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    if q.device.type == "cpu" and causal and mask is None and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        if k.shape[1] != q.shape[1]:
+            k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], dim=1) for t in (k, v))
+        return _BlockAttention.apply(q, k, v, scale)
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=causal and mask is None, scale=scale, enable_gqa=k.shape[1] != q.shape[1]
+    )
+
+
+class _BlockAttention(torch.autograd.Function):
+    """
+    Causal attention for training on CPU, a block of 128 queries at a time, so that half of the scores are never computed. It keeps
+    the probabilities, as a CPU has the memory, and is two to three times as fast as torch's flash kernel (docs/BENCHMARKS.md).
+    """
+
+    BLOCK = 128
+
+    @staticmethod
+    def forward(ctx, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+        T, block = q.shape[2], _BlockAttention.BLOCK
+        y, kept = torch.empty_like(q), []
+        future = torch.ones(block, block, dtype=torch.bool).triu_(1)
+        for s in range(0, T, block):
+            e = min(T, s + block)
+            scores = (q[:, :, s:e] * scale) @ k[:, :, :e].transpose(-1, -2)  # (B, H, e - s, e)
+            scores[..., s:e].masked_fill_(future[: e - s, : e - s], float("-inf"))
+            p = torch.softmax(scores, dim=-1)
+            y[:, :, s:e] = p @ v[:, :, :e]
+            kept.append(p)
+        ctx.save_for_backward(q, k, v, y, *kept)
+        ctx.scale = scale
+        return y
+
+    @staticmethod
+    def backward(ctx, g: Tensor):
+        q, k, v, y, *kept = ctx.saved_tensors
+        dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        # Σ_j p_j dp_j of a row is g · y (flash attention's identity), so no pass over the scores is needed for it
+        delta = (g * y).sum(-1, keepdim=True, dtype=torch.float32).to(g.dtype)
+        for i, p in enumerate(kept):
+            s, e = i * _BlockAttention.BLOCK, p.shape[-1]
+            rows = g[:, :, s:e]
+            dv[:, :, :e] += p.transpose(-1, -2) @ rows
+            ds = (rows @ v[:, :, :e].transpose(-1, -2)).sub_(delta[:, :, s:e]).mul_(p).mul_(ctx.scale)
+            dq[:, :, s:e] = ds @ k[:, :, :e]
+            dk[:, :, :e] += ds.transpose(-1, -2) @ q[:, :, s:e]
+        return dq, dk, dv, None
+
+
+def weighted_nll(x: Tensor, weight: Tensor, targets: Tensor, weights: Tensor, chunk: int = 0) -> Tensor:
+    """
+    Σ weightsᵢ · nllᵢ, where nll is the cross-entropy of x @ weightᵀ against targets; the (N, V) logits never exist as a whole.
+    x (N, C) in compute dtype, weight (V, C) fp32, targets (N,) int64, weights (N,) fp32 -> scalar fp32.
+    chunk: rows at a time; 0 picks about 8 MB of logits on CPU (stays in the last-level cache), 256 MB on a GPU.
+    """
+    if not chunk:
+        chunk = max(64, (1 << 21 if x.device.type == "cpu" else 1 << 26) // weight.shape[0])
+    return _ChunkedNLL.apply(x, weight, targets, weights, chunk)
+
+
+class _ChunkedNLL(torch.autograd.Function):
+    """
+    The gradient needs nothing from above but one scalar, so it is computed chunk by chunk in forward, in place over the logits.
+    """
+
+    @staticmethod
+    def forward(ctx, x, weight, targets, weights, chunk):
+        w = weight.to(x.dtype)
+        need = x.requires_grad or weight.requires_grad
+        dx = torch.empty_like(x) if need else None
+        dw = torch.zeros_like(weight) if need else None
+        total = torch.zeros((), dtype=torch.float32, device=x.device)
+        for i in range(0, x.shape[0], chunk):
+            xi, ti, wi = x[i : i + chunk], targets[i : i + chunk, None], weights[i : i + chunk, None]
+            logits = (xi @ w.t()).float()
+            logp = torch.log_softmax(logits, dim=-1)
+            total -= (logp.gather(1, ti) * wi).sum()
+            if need:
+                g = logp.exp_().mul_(wi)  # softmax * weight
+                g.scatter_add_(1, ti, -wi)
+                g = g.to(x.dtype)
+                torch.mm(g, w, out=dx[i : i + chunk])
+                dw += g.t() @ xi
+        ctx.save_for_backward(dx, dw)
+        return total
+
+    @staticmethod
+    def backward(ctx, g):
+        dx, dw = ctx.saved_tensors
+        return dx * g.to(dx.dtype), dw * g, None, None, None
