@@ -18,6 +18,7 @@ from torch import Tensor
 class KVCache:
     """
     k, v: (n_layer, B, n_kv_head, S, head_dim), allocated once.
+    ids: (B, S) int64, the tokens themselves, for models that look at the one before (`preceding`); unused by others.
     lengths: (B,) int64, tokens held by each row. It lives on the CPU whatever the device: the shapes of every forward
     follow from it, and reading it back from an accelerator would stall each step.
     """
@@ -26,6 +27,7 @@ class KVCache:
         # zeros, not empty: a masked position has weight 0, but 0 * NaN from uninitialised memory is NaN
         self.k = torch.zeros(n_layer, batch, n_kv_head, length, head_dim, dtype=dtype, device=device)
         self.v = torch.zeros_like(self.k)
+        self.ids = torch.zeros(batch, length, dtype=torch.int64, device=device)
         self.lengths = torch.zeros(batch, dtype=torch.int64)
         self._range = torch.arange(length, device=device)
         self._forward = None  # what positions() found out, for the layers of this forward
@@ -67,6 +69,15 @@ class KVCache:
         self._forward = (longest, T, used, positions, rows, mask)
         return positions
 
+    def preceding(self, ids: Tensor) -> Tensor:
+        """Inside a forward: remember ids (B, T) -> (B, T), the token before each of them; 0 before a row's first."""
+        start, T, used, positions, rows, mask = self._forward
+        if rows is None:
+            self.ids[:, start:used] = ids
+            return self.ids[:, start - 1 : used - 1] if start else torch.nn.functional.pad(ids[:, :-1], (1, 0))
+        self.ids[rows, positions] = ids
+        return self.ids[rows, (positions - 1).clamp(min=0)].masked_fill(positions == 0, 0)
+
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """
         Write k, v (B, n_kv_head, T, head_dim) behind each row -> (keys, values, mask), keys and values being views
@@ -99,7 +110,8 @@ class KVCache:
             used = int(self.lengths[list(rows)].max())
             for held in (self.k, self.v):
                 held[:, new, :, :used] = held[:, old, :, :used]
+            self.ids[new, :used] = self.ids[old, :used]
         self.lengths = self.lengths[list(rows)]
-        self.k, self.v = self.k[:, : len(rows)], self.v[:, : len(rows)]
+        self.k, self.v, self.ids = self.k[:, : len(rows)], self.v[:, : len(rows)], self.ids[: len(rows)]
         self._forward = None
         self._bind_layers()
