@@ -3,16 +3,17 @@ The command table and the only place where an error becomes text and an exit cod
 A command is a dataclass with a `run()` in `acorn/commands/`; its module is imported only when it is chosen.
 """
 
+import errno
 import importlib
 import os
 import sys
 
-from acorn.errors import AcornError, UserError, did_you_mean
+from acorn.errors import AcornError, StorageError, UserError, did_you_mean
 
 # command -> (module:Class, what it does)
 COMMANDS = {
-    "speedrun": ("acorn.commands.speedrun:Speedrun", "every stage a config names, one after the other; finished ones are skipped"),
-    "plan": ("acorn.commands.plan:PlanCommand", "parameters, tokens, FLOPs, batch, time and memory of a --depth; trains nothing"),
+    "speedrun": ("acorn.commands.speedrun:Speedrun", "every stage that a config names; finished ones are skipped"),
+    "plan": ("acorn.commands.plan:PlanCommand", "size, FLOPs, batch, hours and memory of a --depth; trains nothing"),
     "doctor": ("acorn.commands.doctor:Doctor", "what this machine can do, and what is missing"),
     "data import": ("acorn.commands.data:Import", "text, Markdown, jsonl, parquet, folders of code -> token shards"),
     "data download": ("acorn.commands.data:Download", "fetch a public pretraining set, resumable and hash-checked"),
@@ -29,24 +30,47 @@ COMMANDS = {
     "runs": ("acorn.commands.runs:Runs", "list the runs, their stages and newest checkpoints"),
 }
 
+NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EIO: "the disk failed"}
+NOT_ALLOWED = {errno.EACCES: "permission denied", errno.EPERM: "not permitted", errno.EROFS: "read-only file system"}
+
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     try:
-        return dispatch(argv)
+        code = dispatch(argv)
+        sys.stdout.flush()  # here, so that a reader who left is noticed below and not by the interpreter
+        return code
     except AcornError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_code
+        return fail(e)
     except BrokenPipeError:  # `acorn runs | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as e:
+        if e.errno in NO_ROOM:
+            return fail(StorageError(f"{NO_ROOM[e.errno]}{at(e)}; what was complete before is intact", "df -h ."))
+        if e.errno in NOT_ALLOWED:
+            return fail(UserError(f"{NOT_ALLOWED[e.errno]}{at(e)}"))
+        raise
+    except SystemExit as e:  # --help and bad flags, from tyro
+        return e.code if isinstance(e.code, int) else 0
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 75
 
 
+def fail(error: AcornError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def at(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else ""
+
+
 def dispatch(argv: list[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help", "help"):
+    if argv and argv[0] == "help":
+        argv = [*argv[1:], "--help"]
+    if not argv or argv[0] in ("-h", "--help"):
         print(help_text())
         return 0
     if argv[0] == "--version":
@@ -54,34 +78,44 @@ def dispatch(argv: list[str]) -> int:
 
         print(f"acorn {__version__}")
         return 0
+    group = [name for name in COMMANDS if name.startswith(argv[0] + " ")]
+    if group and argv[1:2] in ([], ["-h"], ["--help"]):
+        print(help_text(group))
+        return 0
     name, rest = find(argv)
-    module, _, cls = COMMANDS[name][0].partition(":")
-    command = getattr(importlib.import_module(module), cls)
+    command = load(name)
     from acorn.config import parse
 
     return parse(command, rest, prog=f"acorn {name}").run() or 0
 
 
 def find(argv: list[str]) -> tuple[str, list[str]]:
-    """['train', 'base', '--depth', '4'] -> ('train base', ['--depth', '4'])"""
-    if argv[0] in COMMANDS:
-        return argv[0], argv[1:]
+    """find(['train', 'base', '--depth', '4']) -> ('train base', ['--depth', '4'])"""
+    for words in (1, 2):
+        if (name := " ".join(argv[:words])) in COMMANDS:
+            return name, argv[words:]
     below = [name.split()[1] for name in COMMANDS if name.startswith(argv[0] + " ")]
     if below:
-        if len(argv) > 1 and argv[1] in below:
-            return f"{argv[0]} {argv[1]}", argv[2:]
-        if len(argv) < 2 or argv[1] in ("-h", "--help"):
-            raise SystemExit(print(help_text(argv[0] + " ")) or 0)
-        raise UserError(
-            f"acorn {argv[0]} has no command {argv[1]!r}.{did_you_mean(argv[1], below)} It has: {', '.join(below)}",
-            f"acorn {argv[0]} --help",
-        )
+        near = f"{did_you_mean(argv[1], below)} It has: {', '.join(below)}"
+        raise UserError(f"acorn {argv[0]} has no command {argv[1]!r}.{near}", f"acorn {argv[0]} --help")
     tops = list(dict.fromkeys(name.split()[0] for name in COMMANDS))
     raise UserError(f"no command {argv[0]!r}.{did_you_mean(argv[0], tops)}", "acorn --help")
 
 
-def help_text(prefix: str = "") -> str:
-    rows = [(name, what) for name, (_, what) in COMMANDS.items() if name.startswith(prefix)]
-    width = max(len(name) for name, _ in rows)
-    lines = ["usage: acorn COMMAND [OPTIONS]      acorn COMMAND --help      every option can also stand in a file: --config F.toml", ""]
-    return "\n".join(lines + [f"  acorn {name:<{width}}  {what}" for name, what in rows])
+def load(name: str) -> type:
+    module, _, cls = COMMANDS[name][0].partition(":")
+    try:
+        return getattr(importlib.import_module(module), cls)
+    except ModuleNotFoundError as e:
+        if e.name is None or e.name.partition(".")[0] == "acorn":
+            raise
+        raise UserError(f"the Python package {e.name} is not installed", "make install") from None
+
+
+def help_text(names: list[str] | None = None) -> str:
+    names = names or list(COMMANDS)
+    width = max(map(len, names))
+    rows = [f"  acorn {name:<{width}}  {COMMANDS[name][1]}" for name in names]
+    group = names[0].split()[0] + " " if len({name.split()[0] for name in names}) == 1 else ""
+    foot = f"acorn {group}COMMAND --help shows its options; a file can hold them too: --config F.toml"
+    return "\n".join([f"usage: acorn {group}COMMAND [OPTIONS]", "", *rows, "", foot])
