@@ -1,0 +1,234 @@
+"""Terraform, AWS: a network, a virtual machine, a relational database."""
+
+from acorn.recipes.iac import words
+from acorn.recipes.iac.facts import MISSING, Refers, compare, find, same
+from acorn.recipes.iac.intents.intent import Intent
+from acorn.recipes.iac.render.hcl import Block, Ref, data, resource
+
+IMAGES = {  # what people say -> the public SSM parameter that always holds the newest image
+    "Amazon Linux 2023": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+    "Ubuntu 24.04": "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+    "Ubuntu 22.04": "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
+    "Debian 12": "/aws/service/debian/release/12/latest/amd64",
+}
+TYPES = "t3.micro t3.small t3.medium t3.large m5.large m6i.large m7i.xlarge c6i.large c7i.xlarge r6i.large".split()
+CLASSES = (
+    "db.t3.micro db.t3.small db.t3.medium db.t4g.small db.t4g.large db.m6g.large db.m7g.large db.r6g.large".split()
+)
+ENGINES = {
+    "postgres": ("14", "15", "16", "17"),
+    "mysql": ("8.0", "8.4"),
+    "mariadb": ("10.6", "10.11", "11.4"),
+}
+
+
+class Network(Intent):
+    name, kind, title = "network", "terraform", "VPC with subnets"
+    notes = (
+        "The subnets are cut out of the network by cidrsubnet, 256 addresses each in a /16.",
+        "An internet gateway is what lets machines in the network reach the internet.",
+        "Choose a range that no other network uses, or the two can't be connected later.",
+    )
+    train = (
+        "[Write|Create|Make] a Terraform VPC [named|called] {name} with CIDR {cidr} and {subnets} subnets{plus}.",
+        "I need a VPC in Terraform: name {name}, range {cidr}, {subnets} subnets{plus}.",
+        "Terraform: VPC {name}, {cidr}, {subnets} subnets{plus}",
+        "vpc {name} {cidr} with {subnets} subnets{plus}, terraform",
+        "[Please write|Give me] Terraform for a network called {name} that has {subnets} subnets in {cidr}{plus}.",
+        "We need {subnets} subnets in a new VPC{plus}. The CIDR is {cidr}. [Call|Name] it {name}. Use Terraform.",
+        "[Can|Could] you write the Terraform for an AWS network {cidr} with {subnets} subnets{plus}? Name it {name}.",
+        "Set up {name}, a VPC [with Terraform|in HCL]: {subnets} subnets, CIDR {cidr}{plus}.",
+    )
+    held = (
+        "Please make the VPC {name} with Terraform; the CIDR is {cidr} and it has {subnets} subnets{plus}.",
+        "In Terraform, I want a network with {subnets} subnets{plus}, range {cidr}, called {name}.",
+    )
+
+    def sample(self, rng):
+        private = [f"10.{n}.0.0/16" for n in range(0, 256, 4)] + [f"172.{n}.0.0/16" for n in range(16, 32)]
+        return {
+            "name": words.name(rng),
+            "cidr": rng.choice(private),
+            "subnets": rng.randint(2, 8),
+            "gateway": rng.random() < 0.5,
+        }
+
+    def options(self, p):
+        return ["an internet gateway"] * p["gateway"]
+
+    def facts(self, p):
+        return {
+            "aws_vpc/cidr_block": p["cidr"],
+            "aws_vpc/tags/Name": p["name"],
+            "aws_internet_gateway/vpc_id": Refers("aws_vpc") if p["gateway"] else None,
+        }
+
+    companions = ("aws_subnet",)
+
+    def check(self, p, parsed):
+        """Subnets count by `count` or one by one."""
+        problems = super().check(p, parsed)
+        subnets = parsed.get("aws_subnet", [])
+        counts = [1 if (n := find(subnet, "count")) is MISSING else n for subnet in subnets]
+        total = sum(n for n in counts if isinstance(n, int))
+        if total != p["subnets"]:
+            problems.append(f"aws_subnet: {total} of them, asked for {p['subnets']}")
+        for subnet in subnets:
+            problems += compare({"vpc_id": Refers("aws_vpc")}, subnet)
+        return problems
+
+    def render(self, p):
+        vpc = resource("aws_vpc", {"cidr_block": p["cidr"], "enable_dns_hostnames": True, "tags": {"Name": p["name"]}})
+        subnet = resource(
+            "aws_subnet",
+            {
+                "count": p["subnets"],
+                "vpc_id": Ref("aws_vpc.this.id"),
+                "cidr_block": Ref("cidrsubnet(aws_vpc.this.cidr_block, 8, count.index)"),
+            },
+        )
+        gateway = [resource("aws_internet_gateway", {"vpc_id": Ref("aws_vpc.this.id")})] if p["gateway"] else []
+        return "\n".join([vpc, subnet, *gateway])
+
+
+class Instance(Intent):
+    name, kind, title = "instance", "terraform", "EC2 instance"
+    notes = (
+        "The image is looked up in a public parameter, so that every new machine starts from the newest one.",
+        "The root disk is encrypted, and the metadata service asks for a token (IMDSv2).",
+        "The instance type fixes how many processors and how much memory the machine has.",
+    )
+    train = (
+        "[Write|Create|Make] a Terraform EC2 instance [named|called] {name}, type {type}, with {os} and a {disk} GB "
+        "disk{plus}.",
+        "I need an EC2 instance in Terraform: name {name}, {type}, {os}, {disk} GB disk{plus}.",
+        "Terraform: EC2 instance {name}, {os}, {type}, {disk} GB{plus}",
+        "ec2 {type} {name}, {os}, disk {disk} GB{plus}, terraform",
+        "[Please write|Give me] Terraform for a machine called {name} that runs {os} on {type}. The disk has {disk} "
+        "GB{plus}.",
+        "We need a new {os} machine on AWS, type {type}, root disk {disk} GB{plus}. [Call|Name] it {name}. Use "
+        "Terraform.",
+        "[Can|Could] you write the Terraform for a {type} instance with {disk} GB of disk{plus}? Name it {name}; it "
+        "runs {os}.",
+        "Set up {name}, an EC2 instance [with Terraform|in HCL]: {os}, {disk} GB disk, type {type}{plus}.",
+    )
+    held = (
+        "Please make the EC2 instance {name} with Terraform; type {type}, {disk} GB disk, {os}{plus}.",
+        "In Terraform, I want a machine with {os}, named {name}. The type is {type} and the disk has {disk} GB{plus}.",
+    )
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "type": rng.choice(TYPES),
+            "os": rng.choice(list(IMAGES)),
+            "disk": rng.choice((8, 10, 16, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 500)),
+            "monitoring": rng.random() < 0.4,
+        }
+
+    def options(self, p):
+        return ["detailed monitoring"] * p["monitoring"]
+
+    def facts(self, p):
+        return {
+            "aws_instance/tags/Name": p["name"],
+            "aws_instance/instance_type": p["type"],
+            "aws_instance/ami": Refers("data.aws_ssm_parameter"),
+            "data.aws_ssm_parameter/name": IMAGES[p["os"]],
+            "aws_instance/root_block_device/volume_size": p["disk"],
+            "aws_instance/monitoring": p["monitoring"] or None,
+        }
+
+    def render(self, p):
+        body = {"ami": Ref("data.aws_ssm_parameter.this.value"), "instance_type": p["type"]}
+        if p["monitoring"]:
+            body["monitoring"] = True
+        body |= {
+            "metadata_options": Block(http_tokens="required"),
+            "root_block_device": Block(volume_size=p["disk"], encrypted=True),
+            "tags": {"Name": p["name"]},
+        }
+        return data("aws_ssm_parameter", {"name": IMAGES[p["os"]]}) + "\n" + resource("aws_instance", body)
+
+
+class Database(Intent):
+    name, kind, title = "database", "terraform", "RDS database"
+    notes = (
+        "AWS makes the password of the administrator and keeps it in Secrets Manager; it never stands in the code.",
+        "Storage is encrypted, and a last snapshot is taken when the database is deleted.",
+        "With several zones, a standby takes over when one zone fails.",
+    )
+    train = (
+        "[Write|Create|Make] a Terraform RDS database [named|called] {name}: {engine} {version}, {size}, {storage} GB, "
+        "backups for {backup} days{plus}.",
+        "I need a {engine} {version} database in Terraform, name {name}, class {size}, storage {storage} GB, "
+        "{backup} days of backups{plus}.",
+        "Terraform: RDS {engine} {version} {name}, {size}, {storage} GB, backup {backup} days{plus}",
+        "rds {name} {engine} {version}, class {size}, {storage} GB storage, {backup} days backup{plus}, terraform",
+        "[Please write|Give me] Terraform for a database called {name} on {size} with {storage} GB. It runs {engine} "
+        "{version} and "
+        "keeps backups for {backup} days{plus}.",
+        "We need {engine} {version} on RDS{extras}. [Call|Name] it {name}, class {size}, with {storage} GB of storage "
+        "and "
+        "{backup} days of backups. Use Terraform.",
+        "[Can|Could] you write the Terraform for a {size} database with {engine} {version}, {storage} GB and backups "
+        "for "
+        "{backup} days{plus}? Name it {name}.",
+        "Set up {name}, an RDS database [with Terraform|in HCL]: {storage} GB, {engine} {version}, {size}, backup "
+        "{backup} days{plus}.",
+    )
+    held = (
+        "Please make the RDS database {name} with Terraform; {engine} {version} on {size}, storage {storage} GB, "
+        "backups for {backup} days{plus}.",
+        "In Terraform, I want a {engine} {version} database, class {size}, called {name}. It has {storage} GB and "
+        "keeps backups "
+        "for {backup} days{plus}.",
+    )
+
+    def sample(self, rng):
+        engine = rng.choice(list(ENGINES))
+        return {
+            "name": words.name(rng),
+            "engine": engine,
+            "version": rng.choice(ENGINES[engine]),
+            "size": rng.choice(CLASSES),
+            "storage": rng.choice((20, 30, 40, 50, 60, 80, 100, 150, 200, 250, 300, 400, 500)),
+            "backup": rng.choice((1, 2, 3, 5, 7, 10, 14, 21, 28, 30, 35)),
+            "multi_az": rng.random() < 0.4,
+        }
+
+    def options(self, p):
+        return ["multi AZ"] * p["multi_az"]
+
+    def facts(self, p):
+        return {
+            "aws_db_instance/identifier": p["name"],
+            "aws_db_instance/engine": p["engine"],
+            "aws_db_instance/engine_version": p["version"],
+            "aws_db_instance/instance_class": p["size"],
+            "aws_db_instance/allocated_storage": p["storage"],
+            "aws_db_instance/backup_retention_period": p["backup"],
+            "aws_db_instance/multi_az": p["multi_az"] or None,
+        }
+
+    def check(self, p, parsed):
+        """multi_az = false says the same as leaving it out."""
+        problems = super().check(p, parsed)
+        if not p["multi_az"] and same(False, find(parsed, "aws_db_instance/multi_az")):
+            problems = [one for one in problems if not one.startswith("aws_db_instance/multi_az:")]
+        return problems
+
+    def render(self, p):
+        body = {
+            "identifier": p["name"],
+            "engine": p["engine"],
+            "engine_version": p["version"],
+            "instance_class": p["size"],
+            "allocated_storage": p["storage"],
+            "storage_encrypted": True,
+            "username": "app",
+            "manage_master_user_password": True,
+            "backup_retention_period": p["backup"],
+            "final_snapshot_identifier": p["name"] + "-final",
+        }
+        return resource("aws_db_instance", {**body, "multi_az": True} if p["multi_az"] else body)

@@ -1,0 +1,254 @@
+"""Kubernetes: what workloads are given and what they are held to. Config map, volume claim, quota, network policy."""
+
+from acorn.recipes.iac import words
+from acorn.recipes.iac.facts import Quantity
+from acorn.recipes.iac.intents.intent import Intent
+from acorn.recipes.iac.render.manifest import documents, manifest
+
+SETTINGS = {
+    "LOG_LEVEL": ("debug", "info", "warning", "error"),
+    "LOG_FORMAT": ("json", "text", "plain"),
+    "APP_MODE": ("web", "worker", "batch", "api"),
+    "REGION": ("north", "south", "east", "west"),
+    "COLOR": ("red", "green", "blue", "black"),
+    "CACHE_TTL": ("30", "60", "120", "300", "600"),
+    "POOL_SIZE": ("5", "10", "20", "25", "50"),
+    "TIMEOUT": ("5", "10", "15", "30", "45"),
+    "RETRIES": ("1", "2", "3", "4", "5"),
+    "WORKERS": ("2", "4", "6", "8", "16"),
+    "MAX_ITEMS": ("50", "100", "200", "500", "1000"),
+}
+
+
+class ConfigMap(Intent):
+    name, kind, title = "config-map", "kubernetes", "config map"
+    notes = (
+        "A config map holds settings as text; a pod reads them as environment variables or as files.",
+        "Numbers are quoted, because every value of a config map is a string.",
+        "Passwords and keys belong into a secret, not into a config map.",
+    )
+    train = (
+        "[Write|Create|Make] a Kubernetes config map [named|called] {name} in namespace {namespace} with {settings}.",
+        "I need a Kubernetes config map: name {name}, namespace {namespace}, {settings}.",
+        "Kubernetes: config map {name}, namespace {namespace}, {settings}",
+        "k8s configmap {name} namespace {namespace} {settings}",
+        "[Please write|Give me] a config map for Kubernetes called {name}. It sets {settings} in the namespace "
+        "{namespace}.",
+        "We want to set {settings} in Kubernetes, namespace {namespace}. [Call|Name] the config map {name}.",
+        "[Can|Could] you write the Kubernetes YAML for a config map with {settings}? Name it {name}; the namespace is "
+        "{namespace}.",
+        "Set up {name} as a Kubernetes config map in {namespace}: {settings}.",
+    )
+    held = (
+        "Please make the Kubernetes config map {name} in the namespace {namespace}; it sets {settings}.",
+        "In Kubernetes, I want a config map with {settings}, called {name}, namespace {namespace}.",
+    )
+
+    def sample(self, rng):
+        keys = rng.sample(list(SETTINGS), rng.randint(2, 4))
+        return {
+            "name": words.name(rng),
+            "namespace": rng.choice(words.NAMESPACES),
+            "settings": {key: rng.choice(SETTINGS[key]) for key in keys},
+        }
+
+    def slots(self, p):
+        return {**p, "settings": words.listing([f"{key}={value}" for key, value in p["settings"].items()])}
+
+    def facts(self, p):
+        return {
+            "ConfigMap/metadata/name": p["name"],
+            "ConfigMap/metadata/namespace": p["namespace"],
+            "ConfigMap/data": p["settings"],
+        }
+
+    def render(self, p):
+        metadata = {"name": p["name"], "namespace": p["namespace"]}
+        return manifest({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": p["settings"]})
+
+
+class VolumeClaim(Intent):
+    name, kind, title = "volume-claim", "kubernetes", "persistent volume claim"
+    notes = (
+        "A claim asks for storage of a class; the cluster makes a volume that fits and keeps it when the pod goes.",
+        "ReadWriteOnce is for one node at a time, ReadWriteMany for several.",
+        "Most classes let a claim grow later, none lets it shrink.",
+    )
+    train = (
+        "[Write|Create|Make] a Kubernetes persistent volume claim [named|called] {name} in namespace {namespace}: "
+        "{size}Gi of {storage}, "
+        "{access}.",
+        "I need a Kubernetes PVC: name {name}, namespace {namespace}, size {size}Gi, class {storage}, access {access}.",
+        "Kubernetes: PVC {name}, {size}Gi, class {storage}, {access}, namespace {namespace}",
+        "k8s pvc {name} namespace {namespace} {size}Gi {storage} {access}",
+        "[Please write|Give me] a volume claim for Kubernetes called {name}. It asks for {size}Gi with the class "
+        "{storage} and the "
+        "access {access} in the namespace {namespace}.",
+        "We need {size}Gi of {storage} storage in Kubernetes, namespace {namespace}, access {access}. [Call|Name] the "
+        "claim {name}.",
+        "[Can|Could] you write the Kubernetes YAML for a {access} volume claim of {size}Gi, class {storage}? Name it "
+        "{name}; the "
+        "namespace is {namespace}.",
+        "Set up {name} as a Kubernetes PVC in {namespace}: class {storage}, {access}, {size}Gi.",
+    )
+    held = (
+        "Please make the Kubernetes PVC {name} in the namespace {namespace}; {size}Gi, {access}, class {storage}.",
+        "In Kubernetes, I want a volume claim of {size}Gi called {name}, namespace {namespace}. The class is "
+        "{storage}, the access is {access}.",
+    )
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "namespace": rng.choice(words.NAMESPACES),
+            "size": rng.choice((1, 2, 4, 5, 8, 10, 15, 16, 20, 25, 30, 32, 40, 50, 64, 80, 100, 150, 200, 250, 500)),
+            "storage": rng.choice("standard fast premium gp2 gp3 local shared".split()),
+            "access": rng.choice(("ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod")),
+        }
+
+    def facts(self, p):
+        spec = "PersistentVolumeClaim/spec"
+        return {
+            "PersistentVolumeClaim/metadata/name": p["name"],
+            "PersistentVolumeClaim/metadata/namespace": p["namespace"],
+            f"{spec}/storageClassName": p["storage"],
+            f"{spec}/accessModes": [p["access"]],
+            f"{spec}/resources/requests/storage": Quantity(f"{p['size']}Gi"),
+        }
+
+    def render(self, p):
+        return manifest(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": p["name"], "namespace": p["namespace"]},
+                "spec": {
+                    "storageClassName": p["storage"],
+                    "accessModes": [p["access"]],
+                    "resources": {"requests": {"storage": f"{p['size']}Gi"}},
+                },
+            }
+        )
+
+
+class Quota(Intent):
+    name, kind, title = "quota", "kubernetes", "namespace with a quota"
+    notes = (
+        "A quota bounds what all pods of a namespace may request together.",
+        "Pods that request nothing are refused in a namespace with a quota on cpu and memory.",
+        "One namespace for each team keeps their names and limits apart.",
+    )
+    train = (
+        "[Write|Create|Make] a Kubernetes namespace [named|called] {name} with a quota of {cpu} cpu, {memory}Gi "
+        "memory and {pods} pods.",
+        "I need a Kubernetes namespace with quota: name {name}, cpu {cpu}, memory {memory}Gi, pods {pods}.",
+        "Kubernetes: namespace {name}, quota {pods} pods, {cpu} cpu, {memory}Gi memory",
+        "k8s namespace {name} quota cpu {cpu} memory {memory}Gi pods {pods}",
+        "[Please write|Give me] a namespace for Kubernetes called {name}. Its quota is {memory}Gi of memory, {cpu} "
+        "cpu and {pods} pods.",
+        "We want to hold a new Kubernetes namespace to {pods} pods, {cpu} cpu and {memory}Gi memory. [Call|Name] it "
+        "{name}.",
+        "[Can|Could] you write the Kubernetes YAML for a namespace with a quota of {pods} pods, {memory}Gi memory and "
+        "{cpu} cpu? Name "
+        "it {name}.",
+        "Set up {name} as a Kubernetes namespace: quota {cpu} cpu, {pods} pods, {memory}Gi memory.",
+    )
+    held = (
+        "Please make the Kubernetes namespace {name}; the quota is {cpu} cpu, {memory}Gi memory, {pods} pods.",
+        "In Kubernetes, I want a namespace called {name} with a quota of {pods} pods, {cpu} cpu and {memory}Gi of "
+        "memory.",
+    )
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "cpu": rng.choice((1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64)),
+            "memory": rng.choice((2, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64, 96, 128)),
+            "pods": rng.choice((5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)),
+        }
+
+    def facts(self, p):
+        return {
+            "Namespace/metadata/name": p["name"],
+            "ResourceQuota/metadata/namespace": p["name"],
+            "ResourceQuota/spec/hard/requests.cpu": Quantity(p["cpu"]),
+            "ResourceQuota/spec/hard/requests.memory": Quantity(f"{p['memory']}Gi"),
+            "ResourceQuota/spec/hard/pods": Quantity(p["pods"]),
+        }
+
+    def render(self, p):
+        hard = {"requests.cpu": str(p["cpu"]), "requests.memory": f"{p['memory']}Gi", "pods": str(p["pods"])}
+        quota = {"name": "quota", "namespace": p["name"]}
+        return documents(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": p["name"]}},
+            {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": quota, "spec": {"hard": hard}},
+        )
+
+
+class NetworkPolicy(Intent):
+    name, kind, title = "network-policy", "kubernetes", "network policy"
+    notes = (
+        "Once a policy selects a pod, only what a policy allows can reach it.",
+        "Pods are selected by label, so the rule holds for all replicas, now and later.",
+        "Policies need a network plugin that enforces them.",
+    )
+    train = (
+        "[Write|Create|Make] a Kubernetes network policy in namespace {namespace} that lets {source} reach {name} on "
+        "{protocol} port {port}.",
+        "I need a Kubernetes network policy: app {name}, from {source}, {protocol} port {port}, namespace {namespace}.",
+        "Kubernetes: network policy {name}, from {source}, {protocol} port {port}, namespace {namespace}",
+        "k8s network policy {name} namespace {namespace} from {source} {protocol} port {port}",
+        "[Please write|Give me] a network policy for Kubernetes. It allows {source} to reach {name} on {protocol} "
+        "port {port} in the "
+        "namespace {namespace}.",
+        "We want only {source} to reach {name} in the namespace {namespace}, {protocol} port {port}. Use a Kubernetes "
+        "network policy.",
+        "[Can|Could] you write the Kubernetes YAML for a network policy that allows {protocol} port {port} of {name} "
+        "from {source}? The "
+        "namespace is {namespace}.",
+        "Set up a Kubernetes network policy in {namespace} for {name}: {protocol} port {port}, from {source}.",
+    )
+    held = (
+        "Please make the Kubernetes network policy for {name} in the namespace {namespace}; only from {source}, "
+        "{protocol} port {port}.",
+        "In Kubernetes, I want a network policy that allows only {source} to reach {name} on {protocol} port {port}, "
+        "namespace {namespace}.",
+    )
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "namespace": rng.choice(words.NAMESPACES),
+            "source": words.name(rng),
+            "port": rng.choice(words.PORTS),
+            "protocol": rng.choice(("TCP", "TCP", "UDP")),
+        }
+
+    def facts(self, p):
+        spec = "NetworkPolicy/spec"
+        return {
+            "NetworkPolicy/metadata/namespace": p["namespace"],
+            f"{spec}/podSelector/matchLabels": {"app": p["name"]},
+            f"{spec}/policyTypes": ["Ingress"],
+            f"{spec}/ingress/from/podSelector/matchLabels": {"app": p["source"]},
+            f"{spec}/ingress/ports/protocol": p["protocol"],
+            f"{spec}/ingress/ports/port": p["port"],
+        }
+
+    def render(self, p):
+        rule = {
+            "from": [{"podSelector": {"matchLabels": {"app": p["source"]}}}],
+            "ports": [{"protocol": p["protocol"], "port": p["port"]}],
+        }
+        return manifest(
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "NetworkPolicy",
+                "metadata": {"name": p["name"], "namespace": p["namespace"]},
+                "spec": {
+                    "podSelector": {"matchLabels": {"app": p["name"]}},
+                    "policyTypes": ["Ingress"],
+                    "ingress": [rule],
+                },
+            }
+        )

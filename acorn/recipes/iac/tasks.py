@@ -1,0 +1,61 @@
+"""The chats that a model is finetuned on, the held-out requests that it is graded on, and the grade."""
+
+from random import Random
+
+from acorn.errors import UserError
+from acorn.recipes import Example, Grade
+from acorn.recipes.iac import validate
+from acorn.recipes.iac.chats import chat
+from acorn.recipes.iac.intents import INTENTS
+from acorn.recipes.iac.intents.intent import SPLITS
+
+CHAT_SHARE = 0.03  # greetings and the like among the conversations
+
+
+def conversations(split: str, seed: int, count: int) -> list[list[dict]]:
+    """
+    Chats of one request and one answer; the answer is bare code. 'train' and 'val' share sentences but no parameters;
+    'test', what `examples` draws from, has other parameters *and* other sentences.
+    """
+    if split not in SPLITS:
+        raise UserError(f"there is no split {split!r}; there is: {', '.join(SPLITS)}")
+    rng = Random(f"conversations {split} {seed}")
+    found = []
+    for number in range(count):
+        if rng.random() < CHAT_SHARE:
+            found.append(chat(rng, INTENTS))
+            continue
+        intent = _turn(rng, number)
+        p = intent.draw(rng, split)
+        request = intent.describe(p, intent.phrasing(rng, split))
+        found.append([{"role": "user", "content": request}, {"role": "assistant", "content": intent.render(p)}])
+    return found
+
+
+def examples(seed: int, count: int) -> list[Example]:
+    """Held-out tasks, each intent equally often (to one), no two the same."""
+    rng = Random(f"examples {seed}")
+    found: dict[tuple, Example] = {}
+    while len(found) < count:
+        intent = _turn(rng, len(found))
+        p = intent.draw(rng, "test")
+        request = intent.describe(p, intent.phrasing(rng, "test"))
+        found.setdefault((intent.name, repr(p)), Example(request, intent.kind, {"intent": intent.name, "params": p}))
+    return list(found.values())
+
+
+def grade(example: Example, reply: str) -> Grade:
+    parsed, findings = validate.read(reply, example.kind)
+    if findings:
+        return Grade(False, False, "; ".join(map(str, findings[:3])))
+    intent = INTENTS[example.data["intent"]]
+    problems = intent.check(example.data["params"], parsed)
+    return Grade(True, not problems, "; ".join(problems[:3]))
+
+
+def _turn(rng: Random, number: int):
+    """Intents one after the other, in an order that changes every round."""
+    round_, place = divmod(number, len(INTENTS))
+    order = list(INTENTS.values())
+    Random(round_).shuffle(order)
+    return order[place]

@@ -1,0 +1,35 @@
+"""
+validate(text, kind) -> findings. Libraries do the parsing; what they leave open is decided by small tables of facts.
+`read` also gives the parsed form that intents are checked against: {resource type or kind: [body, ...]}.
+"""
+
+import importlib
+
+from acorn.errors import UserError, did_you_mean
+from acorn.recipes.iac.validate.findings import Finding, bounds
+
+__all__ = ["KINDS", "Finding", "prepare", "read", "validate"]
+
+KINDS = ("terraform", "kubernetes", "dockerfile")
+
+
+def validate(text: str, kind: str) -> list[Finding]:
+    """What is wrong with a text that has to stand by itself; empty when nothing is. Never raises for any text."""
+    return read(text, kind)[1]
+
+
+def read(text: str, kind: str) -> tuple[dict, list[Finding]]:
+    """(parsed, findings); parsed is {} when the text can't be parsed."""
+    if kind not in KINDS:
+        raise UserError(f"there is no kind {kind!r}.{did_you_mean(kind, KINDS)} There is: {', '.join(KINDS)}")
+    if findings := bounds(text):
+        return {}, findings
+    return importlib.import_module(f"acorn.recipes.iac.validate.{kind}").read(text)
+
+
+def prepare() -> str:
+    """Import the parsers and build their tables now, so that no measurement pays for it. Says what was done."""
+    from acorn.recipes.iac.validate import kubernetes, terraform
+
+    kubernetes.prepare()
+    return terraform.prepare()
