@@ -62,3 +62,11 @@ def acorn(capsys):
         return code, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture
+def make_run(workplace):
+    """make_run('oak') -> runs/oak, a run folder as training, evaluation and speedrun leave it."""
+    from synthetic_run import make
+
+    return lambda name="oak", **parts: make(workplace / "runs" / name, **parts)

@@ -1,0 +1,338 @@
+"""
+The report card of a run: what its folder holds, gathered into one dict (report.json) and one page (report.md).
+
+    runs/NAME/{base,mid,sft,rl}/{env.json,metrics.jsonl,checkpoint-NNNNNN/}   eval.json   timings.json
+        -> gather() -> report.json -> markdown() -> report.md         and the curves -> loss.png
+
+Every figure comes from one of these files. A part that is not there is named in `absent`, with the way to get it.
+"""
+
+import json
+import shlex
+import statistics
+import time
+from pathlib import Path
+
+from safetensors import safe_open
+
+from acorn.checkpoint import STAGES, find_checkpoint
+from acorn.errors import UserError, did_you_mean
+from acorn.evals.curves import draw
+from acorn.evals.intervals import wilson
+from acorn.runlog import clock, read_metrics, write_json, write_text
+
+FORMAT = 1
+LAST = 20  # training steps of which the final loss is the mean
+
+
+def write_report(folder: Path) -> dict:
+    """Write report.json, loss.png and report.md into the run's folder. Without matplotlib all but the picture."""
+    report = gather(folder)
+    write_json(folder / "report.json", report)
+    picture = folder / "loss.png"
+    try:
+        draw(curves_of(folder), picture)
+    except UserError:
+        picture.unlink(missing_ok=True)  # that of another day would be wrong
+        raise
+    finally:
+        write_text(folder / "report.md", markdown(report, picture.exists()))
+    return report
+
+
+def find_run(run: str, runs: Path = Path("runs")) -> Path:
+    """A name in runs/, or a path -> the run's folder."""
+    folder = next((p for p in (runs / run, Path(run)) if p.is_dir()), None)
+    if folder is None:
+        names = sorted(p.name for p in runs.iterdir() if p.is_dir()) if runs.is_dir() else []
+        raise UserError(f"no run {run!r} in {runs}/.{did_you_mean(run, names)}", "acorn runs")
+    return folder
+
+
+def gather(folder: Path) -> dict:
+    """Run folder -> the report as a plain dict. UserError if no stage has logged a step or a file is damaged."""
+    folder = Path(folder)
+    stages = [stage for name in reversed(STAGES) if (stage := stage_figures(folder / name))]
+    if not stages:
+        raise UserError(
+            f"nothing to report: no stage in {folder} has made a step", f"acorn train base --run {folder.name}"
+        )
+    environments = [env for stage in stages if (env := read_json(folder / stage["name"] / "env.json"))]
+    checkpoint = next((stage["checkpoint"] for stage in reversed(stages) if stage["checkpoint"]), None)
+    evaluation, timings = read_json(folder / "eval.json"), read_json(folder / "timings.json")
+    report: dict = {
+        "format": FORMAT,
+        "run": folder.name,
+        "folder": str(folder),
+        "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commands": list(dict.fromkeys(command_line(env.get("argv", [])) for env in environments)),
+        "environment": {k: v for k, v in environments[-1].items() if k != "argv"} if environments else {},
+        "model": model_figures(Path(checkpoint)) if checkpoint else {},
+        "stages": stages,
+        "eval": evaluation,
+        "timings": timings,
+        "sizes": {
+            "checkpoint_bytes": size(Path(checkpoint)) if checkpoint else 0,
+            "data_bytes": size(folder / "data"),
+            "run_bytes": size(folder),
+        },
+    }
+    return report | {"absent": absent(report, environments), "headline": headline(report)}
+
+
+def stage_figures(folder: Path) -> dict | None:
+    """What metrics.jsonl says about a stage; None if it has not made a step."""
+    rows = read_metrics(folder / "metrics.jsonl")
+    steps = [row for row in rows if not row.get("eval")]
+    if not steps:
+        return None
+    losses = [row["loss"] for row in steps if row.get("loss") is not None]
+    last, seconds = steps[-1], steps[-1]["time_s"]
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        for name in ("val_bpb", "val_loss"):
+            if row.get("eval") and row.get(name) is not None:
+                scores.setdefault(name, []).append(row[name])
+    try:
+        checkpoint, damaged = find_checkpoint(folder), ""
+    except UserError as e:
+        checkpoint, damaged = None, e.message
+    return {
+        "name": folder.name,
+        "steps": last["step"] + 1,
+        "tokens": last["tokens"],
+        "seconds": seconds,
+        "tokens_per_s": last["tokens"] / seconds if seconds else 0.0,
+        "first_loss": losses[0] if losses else None,
+        "final_loss": statistics.fmean(losses[-LAST:]) if losses else None,
+        "skipped_steps": sum(bool(row.get("skipped")) for row in steps),
+        "val": {name: {"last": values[-1], "best": min(values)} for name, values in scores.items()},
+        "checkpoint": str(checkpoint) if checkpoint else None,
+        "damaged": damaged,
+    }
+
+
+def model_figures(checkpoint: Path) -> dict:
+    """Shape from model.json; parameters counted in the weights' header, which is all that is read of them."""
+    description = read_json(checkpoint / "model.json")
+    shapes = {}
+    with safe_open(checkpoint / "model.safetensors", "np") as f:
+        for name in f.keys():
+            shapes[name] = f.get_slice(name).get_shape()
+    count = {name: product(shape) for name, shape in shapes.items()}
+    vocab = description.get("config", {}).get("vocab_size")
+    tables = sum(n for name, n in count.items() if vocab and vocab in shapes[name])
+    return description | {
+        "parameters": sum(count.values()),
+        "vocabulary_parameters": tables,
+        "checkpoint": checkpoint.name,
+    }
+
+
+def curves_of(folder: Path) -> dict[str, list[dict]]:
+    """{'base': rows of metrics.jsonl, ...} in the order of training."""
+    found = {name: read_metrics(folder / name / "metrics.jsonl") for name in reversed(STAGES)}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def absent(report: dict, environments: list[dict]) -> list[str]:
+    """What the card lacks or what does not fit together, each with the way to put it right."""
+    run, found = report["run"], []
+    newest = report["model"].get("checkpoint")
+    found += [f"{stage['name']}: {one_line(stage['damaged'])}." for stage in report["stages"] if stage["damaged"]]
+    if not report["model"]:
+        found.append("There is no whole checkpoint yet.")
+    if not report["eval"]:
+        found.append(f"It has not been evaluated yet: `acorn eval {run}`.")
+    elif newest and (scored := Path(report["eval"].get("checkpoint", newest)).name) != newest:
+        found.append(f"The figures are of {scored}, the newest is {newest}: `acorn eval {run}`.")
+    if not report["timings"]:
+        found.append("There are no timings of the whole pipeline: `acorn speedrun` writes them.")
+    if len({env.get("commit") for env in environments}) > 1:
+        found.append("The stages were made at different commits; the newest is shown.")
+    return found
+
+
+def headline(report: dict) -> str:
+    """The run in one or two sentences."""
+    said = []
+    for name, task in (report["eval"].get("tasks") or {}).items():
+        said.append(f"Of {task['n']} held-out {name} requests {share(task['valid'])} validate "
+                    f"and {share(task['right'])} do what was asked.")  # fmt: skip
+    if bpb := report["eval"].get("bpb"):
+        said.append(f"{bpb['value']:.4f} bits per byte.")
+    total = sum(stage["seconds"] for stage in report["stages"])
+    size_text = f"{count(report['model']['parameters'])} parameters" if report["model"] else "A model"
+    machine = report["environment"]
+    where = f" on {machine['device']}, {machine['threads']} threads" if machine.get("device") else ""
+    return " ".join([*said, f"{size_text}, trained for {clock(total)}{where}."])
+
+
+# ---- report.md --------------------------------------------------------------------------------------------------
+
+
+def markdown(report: dict, picture: bool) -> str:
+    parts = [f"# {report['run']}: report card", report["headline"]]
+    if picture:
+        parts.append("![loss and bits per byte](loss.png)")
+    parts += [f"> {line}" for line in report["absent"]]
+    for name, task in (report["eval"].get("tasks") or {}).items():
+        parts.append(f"## {name}\n\n{tabulate(*kinds_table(task))}")
+        parts += [sample_text(sample) for sample in pick_samples(task.get("samples", []))]
+    parts.append(f"## Stages\n\n{tabulate(*stages_table(report['stages']))}")
+    parts.append(f"The final loss is the mean of the last {LAST} steps, in nats per counted token.")
+    if report["timings"]:
+        parts.append(f"## Time\n\n{tabulate(*timings_table(report['timings']))}")
+    parts.append(f"## Made of\n\n{tabulate(*facts_table(report))}")
+    if report["commands"]:
+        commands = "\n".join(report["commands"])
+        parts.append(f"Made by\n\n```\n{commands}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def kinds_table(task: dict) -> tuple[list[str], list[list[str]]]:
+    rows = [[kind, str(k["n"]), outcome(k["valid"], k["n"]), outcome(k["right"], k["n"])]
+            for kind, k in sorted(task.get("by_kind", {}).items())]  # fmt: skip
+    return ["kind", "requests", "validate", "do what was asked"], [
+        *rows,
+        ["all", str(task["n"]), share(task["valid"]), share(task["right"])],
+    ]
+
+
+def stages_table(stages: list[dict]) -> tuple[list[str], list[list[str]]]:
+    rows = []
+    for s in stages:
+        loss = "-" if s["final_loss"] is None else f"{s['final_loss']:.4f}"
+        saved = Path(s["checkpoint"]).name if s["checkpoint"] else "none"
+        rows.append([s["name"], f"{s['steps']:,}", f"{s['tokens']:,}", clock(s["seconds"]), f"{s['tokens_per_s']:,.0f}",
+                     loss, held_out_text(s), saved])  # fmt: skip
+    return ["stage", "steps", "tokens", "time", "tokens/s", "final loss", "held out", "checkpoint"], rows
+
+
+def held_out_text(stage: dict) -> str:
+    units = {"val_bpb": "bits/byte", "val_loss": "nats/token"}
+    return ", ".join(f"{figure['last']:.4f} {units[name]}" for name, figure in stage["val"].items()) or "-"
+
+
+def timings_table(timings: dict) -> tuple[list[str], list[list[str]]]:
+    stages = timings.get("stages", [])
+    rows = [[s["name"], "done before" if s.get("skipped") else clock(s["seconds"])] for s in stages]
+    total = sum(s["seconds"] for s in stages if not s.get("skipped"))
+    return ["part", "time"], [*rows, ["all", clock(total)]]
+
+
+def facts_table(report: dict) -> tuple[list[str], list[list[str]]]:
+    """Model, sizes, versions and machine, one fact a row."""
+    env, model, sizes = report["environment"], report["model"], report["sizes"]
+    facts = []
+    if model:
+        shape = ", ".join(f"{k} {v}" for k, v in model.get("config", {}).items() if v is not None)
+        facts.append(["model", f"{model.get('kind', '')}: {shape}"])
+        tables = f"{model['parameters']:,}, of them {model['vocabulary_parameters']:,} in tables of the vocabulary"
+        facts.append(["parameters", tables])
+        facts.append(["checkpoint", f"{model['checkpoint']}, {bytes_text(sizes['checkpoint_bytes'])}"])
+    facts.append(["run folder", f"{bytes_text(sizes['run_bytes'])}, of it {bytes_text(sizes['data_bytes'])} data"])
+    if peak := report["timings"].get("peak_memory_bytes"):
+        facts.append(["peak memory", bytes_text(peak)])
+    if env:
+        commit = (
+            f"{env.get('commit', '')[:12] or 'unknown commit'}{' with uncommitted changes' if env.get('dirty') else ''}"
+        )
+        facts.append(["acorn", f"{env.get('acorn', '')}, {commit}"])
+        facts.append(["versions", f"torch {env.get('torch')}, python {env.get('python')}, numpy {env.get('numpy')}"])
+        cores = f"{env.get('threads')} threads on {env.get('cpu_count')} cores"
+        facts.append(["machine", f"{env.get('device')}, {cores}, {env.get('system')}"])
+        facts.append(["started", env.get("started", "")])
+    return ["", ""], facts
+
+
+def pick_samples(samples: list[dict], each: int = 3) -> list[dict]:
+    """Up to `each` right ones and as many wrong ones, of different kinds where there are."""
+    chosen = []
+    for right in (True, False):
+        pool = [s for s in samples if bool(s["right"]) is right]
+        first = list({s["kind"]: s for s in reversed(pool)}.values())[::-1]
+        chosen += (first + [s for s in pool if s not in first])[:each]
+    return chosen
+
+
+def sample_text(sample: dict) -> str:
+    fence = "`" * max(3, longest_run(sample["reply"]) + 1)
+    return f"**{verdict(sample)}**  {one_line(sample['request'])}\n\n{fence}\n{sample['reply'].rstrip()}\n{fence}"
+
+
+def verdict(sample: dict) -> str:
+    if sample["right"]:
+        return "right"
+    why = one_line(sample.get("why") or "it is not what was asked")
+    return f"validates, but: {why}" if sample["valid"] else f"does not validate: {why}"
+
+
+def tabulate(head: list[str], rows: list[list[str]]) -> str:
+    cells = [[one_line(cell).replace("|", "\\|") for cell in row] for row in (head, ["---"] * len(head), *rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+# ---- small things -----------------------------------------------------------------------------------------------
+
+
+def read_json(path: Path) -> dict:
+    """{} if there is no such file; UserError if it is not a JSON object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as e:
+        raise UserError(f"cannot read {path}: {e}", f"rm {path}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is not a JSON object", f"rm {path}")
+    return value
+
+
+def outcome(hits: int, n: int) -> str:
+    low, high = wilson(hits, n)
+    return share({"value": hits / n if n else 0.0, "low": low, "high": high})
+
+
+def share(figure: dict) -> str:
+    """{'value': .815, 'low': .755, 'high': .863} -> '81.5 % (75.5–86.3)'"""
+    return f"{100 * figure['value']:.1f} % ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})"
+
+
+def size(path: Path) -> int:
+    """Bytes of a file or of everything in a folder; 0 if it is not there."""
+    return sum(p.stat().st_size for p in (path.rglob("*") if path.is_dir() else [path]) if p.is_file())
+
+
+def bytes_text(n: float) -> str:
+    """1234567 -> '1.2 MB'"""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.0f} B" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"
+
+
+def count(n: int) -> str:
+    """3214567 -> '3.2 M'"""
+    return f"{n / 1e9:.2f} B" if n >= 1e9 else f"{n / 1e6:.1f} M" if n >= 1e6 else f"{n:,}"
+
+
+def command_line(argv: list[str]) -> str:
+    return shlex.join([Path(argv[0]).name, *argv[1:]]) if argv else ""
+
+
+def product(shape) -> int:
+    result = 1
+    for n in shape:
+        result *= n
+    return result
+
+
+def longest_run(text: str) -> int:
+    """Longest run of backticks."""
+    return max((len(run) for run in "".join(c if c == "`" else " " for c in text).split()), default=0)
+
+
+def one_line(text: str) -> str:
+    return " ".join(str(text).split())
