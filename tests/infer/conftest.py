@@ -1,42 +1,20 @@
-"""A byte tokenizer, a tiny model with every weight random, and a model that recites: enough to test decoding without training."""
+"""A byte tokenizer, a tiny model with random weights, and a model that recites: decoding is tested without training."""
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
 from acorn.model.cache import KVCache
 from acorn.model.nano import Nano, NanoConfig
+from acorn.tokenizer.chat import SPECIALS
+from acorn.tokenizer.tokenizer import Tokenizer
 
-SPECIALS = ("<|bos|>", "<|user_start|>", "<|user_end|>", "<|assistant_start|>", "<|assistant_end|>")
-
-
-class ByteTokenizer:
-    """One token a byte, so every character beyond ASCII is split over tokens."""
-
-    n_vocab = 256 + len(SPECIALS)
-    specials = {name: 256 + i for i, name in enumerate(SPECIALS)}
-    bos = 256
-
-    def encode(self, text):
-        return list(text.encode())
-
-    def decode_bytes(self, ids):
-        return bytes(i for i in ids if i < 256)
-
-    def decode(self, ids):
-        return self.decode_bytes(ids).decode(errors="replace")
-
-    def token_bytes(self):
-        return np.array([1] * 256 + [0] * len(SPECIALS), dtype=np.int32)
-
-    def special(self, name):
-        return self.specials[name]
+VOCAB = 256 + len(SPECIALS)
 
 
 class Reciter(torch.nn.Module):
-    """Says at position p what `script` says there, whatever it reads: the reply to a prompt of n tokens is script[n:]."""
+    """Says at position p what `script` says there, whatever it reads: the reply to n tokens is script[n:]."""
 
     def __init__(self, script, vocab_size, block_size=128):
         super().__init__()
@@ -57,8 +35,8 @@ class Reciter(torch.nn.Module):
 
 
 def build_nano(seed=0, **config):
-    """No zero weights: with the zero output projections of a fresh model attention would change nothing, and test nothing."""
-    sizes = dict(vocab_size=ByteTokenizer.n_vocab, n_layer=2, n_head=4, n_kv_head=2, n_embd=32, block_size=128)
+    """No weight is zero: with the zero output projections of a fresh model, attention would change and test nothing."""
+    sizes = dict(vocab_size=VOCAB, n_layer=2, n_head=4, n_kv_head=2, n_embd=32, block_size=128)
     model = Nano(NanoConfig(**sizes | config))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -69,7 +47,8 @@ def build_nano(seed=0, **config):
 
 @pytest.fixture
 def tokenizer():
-    return ByteTokenizer()
+    """One token a byte, so every character beyond ASCII is split over tokens."""
+    return Tokenizer("bpe", [bytes([i]) for i in range(256)], {name: 256 + i for i, name in enumerate(SPECIALS)})
 
 
 @pytest.fixture
@@ -84,7 +63,9 @@ def nano():
 
 @pytest.fixture
 def reciter(tokenizer):
-    """reciter(text) -> a model that says text, a str or token ids, after a one-token prompt."""
-    return lambda says, **kw: Reciter(
-        [0, *(tokenizer.encode(says) if isinstance(says, str) else says)], tokenizer.n_vocab, **kw
-    )
+    """reciter(says) -> a model that says it, a str or token ids, after a one-token prompt."""
+
+    def build(says):
+        return Reciter([0, *(tokenizer.encode(says) if isinstance(says, str) else says)], tokenizer.n_vocab)
+
+    return build
