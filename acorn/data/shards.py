@@ -40,7 +40,7 @@ def write_shards(
     tokenizer: Tokenizer,
     out,
     split: str = "hash",
-    val_fraction: float = 0.01,
+    val_fraction: float = 0.02,
     shard_tokens: int = SHARD_TOKENS,
     force: bool = False,
     counts: Counts | None = None,
