@@ -1,0 +1,1 @@
+"""Prompts in, tokens out: sampling, batched decoding against a KV cache, and loading a run for it."""
