@@ -1,30 +1,37 @@
 # `make speedrun`: from an empty checkout to a trained model that answers.   `make test`: the tests.   Both install first.
 PYTHON ?= python3
+CONFIG ?= configs/cpu.toml
 BIN := .venv/bin
 
-.PHONY: help install speedrun test lint clean
+.PHONY: help install speedrun test lint docs clean
 help:
-	@echo "make speedrun   build .venv, then data -> tokenizer -> base -> sft -> evaluation -> report (<= 10 minutes on 2 cores)"
+	@echo "make speedrun   build .venv, then data, tokenizer, base, sft, evaluation, report (<= 10 minutes on 2 cores)"
+	@echo "                another pipeline: make speedrun CONFIG=configs/other.toml"
 	@echo "make test       build .venv, then the tests (<= 10 minutes, no network)"
-	@echo "make install    build .venv only          make lint    ruff          make clean    forget .venv"
+	@echo "make install    build .venv only; another Python: make install PYTHON=python3.12"
+	@echo "make lint       ruff          make docs   docs/cli.md from --help          make clean   remove .venv"
 
 install: .venv/.installed
 
-# The stamp is touched last: an installation that was cut off is done again, a finished one costs nothing.
+# The stamp is written last, so an installation that was cut off is done again, and a finished one costs nothing.
 .venv/.installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "acorn needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 install")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[iac,plot,dev]'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "acorn needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make install PYTHON=python3.12")'
+	@echo "installing into .venv: once, a few minutes"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[iac,plot,dev]'
 	@touch $@
 
 speedrun: install
-	$(BIN)/acorn speedrun configs/cpu.toml
+	@$(BIN)/acorn speedrun $(CONFIG)
 
 test: install
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest
 
 lint: install
-	$(BIN)/ruff check .
+	@$(BIN)/ruff check .
+
+docs: install
+	@$(BIN)/python docs/make_cli.py
 
 clean:
 	rm -rf .venv

@@ -21,7 +21,8 @@ def parse(cls: type, argv: list[str], prog: str):
 
     argv, file = take_config(argv)
     default = {"default": from_dict(cls, read_toml(file), str(file), partial=True)} if file else {}
-    return tyro.cli(cls, args=argv, prog=prog, description=cls.__doc__, **default)
+    plain = (tyro.conf.DisallowNone,)  # --depth INT, not --depth {None}|INT: leaving a flag out says None
+    return tyro.cli(cls, args=argv, prog=prog, description=cls.__doc__, config=plain, **default)
 
 
 def take_config(argv: list[str]) -> tuple[list[str], Path | None]:

@@ -28,7 +28,7 @@ ENVIRONMENT = {
     "device": "A CPU",
     "cpu_count": 2,
     "threads": 2,
-    "argv": ["/somewhere/bin/acorn", "speedrun", "configs/cpu.toml"],
+    "argv": ["/somewhere/acorn/__main__.py", "speedrun", "configs/cpu.toml"],
     "started": "2030-01-01T00:00:00Z",
 }
 
@@ -61,7 +61,7 @@ SAMPLES = [
 EVALUATION = {
     "run": "oak",
     "stage": "sft",
-    "checkpoint": "checkpoint-000200",
+    "checkpoint": "runs/oak/sft/checkpoint-000200",
     "bpb": {"value": 0.7012, "bytes": 250_000, "documents": 120, "tokens": 90_000},
     "tasks": {
         "garden": {

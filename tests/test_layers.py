@@ -20,10 +20,10 @@ RANK = {
     "evals": 5, "export": 5,
     "train": 6, "serve": 6,
     "recipes": 7,
-    "commands": 8,
-    "cli": 9, "__main__": 10,
+    "commands": 8, "cli": 8,
+    "__main__": 9,
 }  # fmt: skip
-SIDEWAYS = {("data", "tokenizer")}  # every other pair on one rank, above the ground floor, stays apart
+SIDEWAYS = {("data", "tokenizer"), ("commands", "cli")}  # other pairs on one rank, above the ground floor, stay apart
 DOMAIN = re.compile(r"terraform|tofu|kubernetes|ansible|crossplane|cloudformation|dockerfile|\bhcl|\bk8s|iac", re.I)
 
 

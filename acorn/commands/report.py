@@ -12,13 +12,14 @@ import tyro
 from acorn.errors import UserError
 
 
+RunName = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+
+
 @dataclass
 class Report:
     """Write and print the report card of a run: figures, stages, timings, model, machine and versions."""
 
-    run_name: Annotated[
-        tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")
-    ]  # name of a run in runs/, or its folder
+    run_name: RunName  # name of a run in runs/, or its folder
     open: bool = False  # show report.md with the desktop's viewer
     json: bool = False  # report.json on stdout
 

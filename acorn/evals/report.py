@@ -65,11 +65,11 @@ def gather(folder: Path) -> dict:
         "run": folder.name,
         "folder": str(folder),
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commands": list(dict.fromkeys(command_line(env.get("argv", [])) for env in environments)),
+        "commands": list(dict.fromkeys(command_line(env["argv"]) for env in environments if env.get("argv"))),
         "environment": {k: v for k, v in environments[-1].items() if k != "argv"} if environments else {},
         "model": model_figures(Path(checkpoint)) if checkpoint else {},
         "stages": stages,
-        "eval": evaluation,
+        "eval": shorten(evaluation),
         "timings": timings,
         "sizes": {
             "checkpoint_bytes": size(Path(checkpoint)) if checkpoint else 0,
@@ -125,7 +125,7 @@ def model_figures(checkpoint: Path) -> dict:
     return description | {
         "parameters": sum(count.values()),
         "vocabulary_parameters": tables,
-        "checkpoint": checkpoint.name,
+        "checkpoint": place(checkpoint),
     }
 
 
@@ -133,6 +133,13 @@ def curves_of(folder: Path) -> dict[str, list[dict]]:
     """{'base': rows of metrics.jsonl, ...} in the order of training."""
     found = {name: read_metrics(folder / name / "metrics.jsonl") for name in reversed(STAGES)}
     return {name: rows for name, rows in found.items() if rows}
+
+
+def shorten(evaluation: dict) -> dict:
+    """eval.json holds every reply; the card a few."""
+    tasks = evaluation.get("tasks") or {}
+    few = {name: {**task, "samples": pick_samples(task.get("samples", []))} for name, task in tasks.items()}
+    return {**evaluation, "tasks": few} if tasks else evaluation
 
 
 def absent(report: dict, environments: list[dict]) -> list[str]:
@@ -144,7 +151,7 @@ def absent(report: dict, environments: list[dict]) -> list[str]:
         found.append("There is no whole checkpoint yet.")
     if not report["eval"]:
         found.append(f"It has not been evaluated yet: `acorn eval {run}`.")
-    elif newest and (scored := Path(report["eval"].get("checkpoint", newest)).name) != newest:
+    elif newest and (scored := place(report["eval"].get("checkpoint", newest))) != newest:
         found.append(f"The figures are of {scored}, the newest is {newest}: `acorn eval {run}`.")
     if not report["timings"]:
         found.append("There are no timings of the whole pipeline: `acorn speedrun` writes them.")
@@ -318,8 +325,13 @@ def count(n: int) -> str:
     return f"{n / 1e9:.2f} B" if n >= 1e9 else f"{n / 1e6:.1f} M" if n >= 1e6 else f"{n:,}"
 
 
+def place(checkpoint: str | Path) -> str:
+    """'runs/oak/sft/checkpoint-000200' -> 'sft/checkpoint-000200'"""
+    return "/".join(Path(checkpoint).parts[-2:])
+
+
 def command_line(argv: list[str]) -> str:
-    return shlex.join([Path(argv[0]).name, *argv[1:]]) if argv else ""
+    return shlex.join(["acorn", *argv[1:]])  # argv[0] is this machine's business
 
 
 def product(shape) -> int:

@@ -30,7 +30,7 @@ def test_figures_are_those_of_the_files(make_run):
     assert list(sft["val"]) == ["val_loss"] and sft["skipped_steps"] == 0
     assert report["model"]["parameters"] == 2 * 1024 * 64 + 192 * 64
     assert report["model"]["vocabulary_parameters"] == 2 * 1024 * 64
-    assert report["model"]["checkpoint"] == "checkpoint-000200", "the furthest stage's"
+    assert report["model"]["checkpoint"] == "sft/checkpoint-000200", "the furthest stage's"
     assert report["sizes"]["data_bytes"] == 200_000 and report["sizes"]["run_bytes"] > 700_000
     assert report["commands"] == ["acorn speedrun configs/cpu.toml"], "named once, without this machine's path"
     assert report["environment"]["commit"] == "0123456789abcdef" and report["absent"] == []
@@ -124,10 +124,10 @@ def test_a_damaged_checkpoint_is_named(make_run):
     path = folder / "sft" / "checkpoint-000200" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     report = gather(folder)
-    assert report["model"]["checkpoint"] == "checkpoint-000600"
+    assert report["model"]["checkpoint"] == "base/checkpoint-000600"
     assert any(line.startswith("sft: ") and "model.safetensors is damaged" in line for line in report["absent"])
     assert any(
-        line.startswith("The figures are of checkpoint-000200, the newest is checkpoint-000600")
+        line.startswith("The figures are of sft/checkpoint-000200, the newest is base/checkpoint-000600")
         for line in report["absent"]
     )
 
