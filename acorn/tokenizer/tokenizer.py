@@ -77,7 +77,7 @@ class Tokenizer:
 
     @cached_property
     def hash(self) -> str:
-        return content_hash(self._body)
+        return content_hash(self.kind, self._body)
 
     @cached_property
     def _body(self) -> dict:
@@ -121,9 +121,9 @@ class Tokenizer:
             raise UserError(f"{path} is not a tokenizer that acorn wrote (it has no model.acorn)", again) from None
         if version != FORMAT:
             raise UserError(f"{path} has tokenizer format {version!r}; this acorn reads format {FORMAT}", again)
-        found = content_hash(data)
+        found = content_hash(kind, data)
         if found != digest:
-            raise UserError(f"{path} is damaged: its content hashes to {found[:12]}, not to {digest[:12]}", again)
+            raise UserError(f"{path} is damaged: its content hashes to {found[:12]}, not to {str(digest)[:12]}", again)
         specials = {t["content"]: t["id"] for t in data["added_tokens"]}
         vocab = data["model"]["vocab"]
         words = [word for word in sorted(vocab, key=vocab.get) if word not in specials]
@@ -205,9 +205,9 @@ class StreamDecoder:
 # --- the file ---------------------------------------------------------------------------------------------------------
 
 
-def content_hash(body: dict) -> str:
-    """sha256 over every field but our own, in one canonical spelling: layout and order of keys do not matter."""
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def content_hash(kind: str, body: dict) -> str:
+    """sha256 of the kind and the library's fields in one canonical spelling: layout and order of keys do not matter."""
+    return hashlib.sha256(json.dumps([kind, body], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def byte_chars() -> list[str]:
