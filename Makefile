@@ -13,13 +13,17 @@ help:
 
 install: .venv/.installed
 
-# The stamp is written last, so an installation that was cut off is done again, and a finished one costs nothing.
+# The stamp is written last, so an installation that was cut off is done again, and a finished one costs nothing. It holds
+# the path of this checkout, as .venv does: where the checkout was copied or moved, the installation is done again too.
+ifneq ($(shell cat .venv/.installed 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.installed
+endif
 .venv/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "acorn needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make install PYTHON=python3.12")'
 	@echo "installing into .venv: once, a few minutes"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[iac,plot,dev]'
-	@touch $@
+	@echo '$(CURDIR)' > $@
 
 speedrun: install
 	@$(BIN)/acorn speedrun $(CONFIG)

@@ -9,6 +9,8 @@ ROOT = Path(__file__).parents[1]
 
 def test_cli_md_is_current(monkeypatch):
     """Words only: how tyro breaks and indents lines may change from version to version."""
+    for name in ("COLUMNS", "NO_COLOR"):  # make_cli sets them; this puts them back
+        monkeypatch.setenv(name, "")
     spec = importlib.util.spec_from_file_location("make_cli", ROOT / "docs/make_cli.py")
     make_cli = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make_cli)

