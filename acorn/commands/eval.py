@@ -14,7 +14,7 @@ from acorn.errors import UserError
 from acorn.evals.bpb import bits_per_byte
 from acorn.evals.examples import score_examples
 from acorn.infer.engine import Engine
-from acorn.recipes import get_recipe
+from acorn.recipes import RECIPES, get_recipe
 from acorn.runlog import write_json
 
 
@@ -54,7 +54,8 @@ class Eval:
             examples = recipe.examples(self.seed, self.n)
             result["tasks"][recipe.name] = score_examples(Engine(model, tokenizer), examples, recipe.grade, recipe.version)
         if "bpb" not in result and not result["tasks"]:
-            raise UserError(f"nothing to score: {home} has no data folder and no recipe is named", f"acorn eval {self.target} --recipe iac")
+            hint = f"acorn eval {self.target} --recipe {min(RECIPES)}"
+            raise UserError(f"nothing to score: {home} has no data folder and no recipe is named", hint)
         result["seconds"] = time.perf_counter() - begin
         write_json(home / "eval.json", result)
         if self.json:

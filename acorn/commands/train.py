@@ -13,7 +13,7 @@ from acorn.data.shards import open_shards
 from acorn.errors import UserError
 from acorn.model.nano import Nano, NanoConfig
 from acorn.optim.plan import Plan, plan
-from acorn.recipes import get_recipe
+from acorn.recipes import RECIPES, get_recipe
 from acorn.runtime import Runtime
 from acorn.tokenizer.tokenizer import Tokenizer
 from acorn.train.base import BaseStage
@@ -184,7 +184,7 @@ def conversations(config: Sft) -> tuple[list, list]:
         val_chats += chats[::50]
         train_chats += [c for i, c in enumerate(chats) if i % 50]
     if not train_chats:
-        raise UserError("there are no conversations to learn from", "acorn train sft --recipe iac  (or --chats FILE.jsonl)")
+        raise UserError("there are no conversations to learn from", f"acorn train sft --recipe {min(RECIPES)}  (or --chats FILE.jsonl)")
     return train_chats, val_chats
 
 
