@@ -50,8 +50,10 @@ def compare(facts: dict, parsed) -> list[str]:
 def same(want, got) -> bool:
     if want is None:
         return got is MISSING or got is None or got == []
-    if isinstance(want, bool) or isinstance(got, bool):
-        return isinstance(got, bool) and want == got or isinstance(want, bool) and got == str(want).lower()
+    if isinstance(want, bool):
+        return got is want or got == str(want).lower()
+    if isinstance(got, bool):
+        return False
     if isinstance(want, Refers):
         return isinstance(got, str) and re.fullmatch(rf"\$\{{{want}\.\w+(\[[^\]]+\])?\.\w+\}}", got) is not None
     if isinstance(want, Quantity):

@@ -38,6 +38,7 @@ class Role(Intent):
         "Please make the IAM role {name} with Terraform; attach the policy {policy}, the service is "
         "{service}.amazonaws.com{plus}.",
         "In Terraform, I want a role that {service}.amazonaws.com can assume, called {name}, with {policy}{plus}.",
+        "terraform iam role, service {service}.amazonaws.com, name {name}, {policy}{plus}",
     )
 
     def sample(self, rng):
@@ -97,6 +98,7 @@ class SecurityGroup(Intent):
     held = (
         "Please make the security group {name} with Terraform; it lets in {source} on {ports}.",
         "In Terraform, I want a security group with {ports} open to {source}, called {name}.",
+        "[Can|Could] you open {ports} to {source} in a Terraform security group? [Call|Name] it {name}.",
     )
 
     def sample(self, rng):

@@ -5,7 +5,7 @@ import json
 from acorn.recipes.iac import words
 from acorn.recipes.iac.intents.intent import Intent
 
-FOLDERS = ("/app", "/srv", "/opt/app", "/code", "/work")
+FOLDERS = ("/app", "/srv", "/opt/app", "/code", "/usr/src/app")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 NODES = ("18", "20", "22", "24")
 INSTALL = {
@@ -57,6 +57,7 @@ class PythonImage(Intent):
         "{port}.",
         "In a container with Python {version}, I want to run {command} on port {port}, folder {folder}. Make a "
         "Dockerfile.",
+        "dockerfile, folder {folder}, python {version}, command {command}, port {port}",
     )
 
     def sample(self, rng):
@@ -90,7 +91,7 @@ class NodeImage(PythonImage):
         "Only the package files are copied first, so that the installed packages are cached.",
     )
     train = tuple(text.replace("Python", "Node").replace("python", "node") for text in PythonImage.train)
-    held = tuple(text.replace("Python", "Node") for text in PythonImage.held)
+    held = tuple(text.replace("Python", "Node").replace("python", "node") for text in PythonImage.held)
 
     def sample(self, rng):
         module = rng.choice(words.FIRST)
@@ -139,6 +140,7 @@ class GoImage(Intent):
         "In a container, I want to run the binary {name} on port {port}, built from the package {package} with Go "
         "{version}. Make a "
         "Dockerfile.",
+        "dockerfile, go {version}, binary {name}, package {package}, port {port}",
     )
 
     def sample(self, rng):
@@ -198,6 +200,9 @@ class WorkerImage(Intent):
         "In a container with {label} {version}, I want to run the worker {command}, folder {folder}, environment "
         "{environment}. Make a "
         "Dockerfile.",
+        "[Can|Could] you run the worker {command} in a container? Use {label} {version}, the folder {folder} and the "
+        "environment "
+        "{environment}. Write a Dockerfile.",
     )
 
     def sample(self, rng):

@@ -42,6 +42,7 @@ class Network(Intent):
     held = (
         "Please make the VPC {name} with Terraform; the CIDR is {cidr} and it has {subnets} subnets{plus}.",
         "In Terraform, I want a network with {subnets} subnets{plus}, range {cidr}, called {name}.",
+        "[Can|Could] you set up the network {name} in Terraform? We need {subnets} subnets in {cidr}{plus}.",
     )
 
     def sample(self, rng):
@@ -75,6 +76,8 @@ class Network(Intent):
             problems.append(f"aws_subnet: {total} of them, asked for {p['subnets']}")
         for subnet in subnets:
             problems += compare({"vpc_id": Refers("aws_vpc")}, subnet)
+            if find(subnet, "cidr_block") is MISSING:
+                problems.append("aws_subnet/cidr_block: missing")
         return problems
 
     def render(self, p):
@@ -115,6 +118,7 @@ class Instance(Intent):
     held = (
         "Please make the EC2 instance {name} with Terraform; type {type}, {disk} GB disk, {os}{plus}.",
         "In Terraform, I want a machine with {os}, named {name}. The type is {type} and the disk has {disk} GB{plus}.",
+        "terraform ec2 instance {name}, type {type}, {disk} GB disk, {os}{plus}",
     )
 
     def sample(self, rng):
@@ -183,6 +187,9 @@ class Database(Intent):
         "In Terraform, I want a {engine} {version} database, class {size}, called {name}. It has {storage} GB and "
         "keeps backups "
         "for {backup} days{plus}.",
+        "[Can|Could] you set up {engine} {version} on RDS with Terraform? The name is {name}, the class is {size}, "
+        "storage "
+        "{storage} GB, {backup} days of backups{plus}.",
     )
 
     def sample(self, rng):
@@ -193,7 +200,7 @@ class Database(Intent):
             "version": rng.choice(ENGINES[engine]),
             "size": rng.choice(CLASSES),
             "storage": rng.choice((20, 30, 40, 50, 60, 80, 100, 150, 200, 250, 300, 400, 500)),
-            "backup": rng.choice((1, 2, 3, 5, 7, 10, 14, 21, 28, 30, 35)),
+            "backup": rng.choice((2, 3, 4, 5, 7, 10, 14, 21, 28, 30, 35)),
             "multi_az": rng.random() < 0.4,
         }
 

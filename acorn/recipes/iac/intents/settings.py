@@ -3,7 +3,7 @@
 from acorn.recipes.iac import words
 from acorn.recipes.iac.facts import Quantity
 from acorn.recipes.iac.intents.intent import Intent
-from acorn.recipes.iac.render.manifest import documents, manifest
+from acorn.recipes.iac.render.manifest import Quoted, documents, manifest
 
 SETTINGS = {
     "LOG_LEVEL": ("debug", "info", "warning", "error"),
@@ -24,7 +24,7 @@ class ConfigMap(Intent):
     name, kind, title = "config-map", "kubernetes", "config map"
     notes = (
         "A config map holds settings as text; a pod reads them as environment variables or as files.",
-        "Numbers are quoted, because every value of a config map is a string.",
+        "The values are quoted, because each of them is a string for Kubernetes, numbers too.",
         "Passwords and keys belong into a secret, not into a config map.",
     )
     train = (
@@ -42,6 +42,7 @@ class ConfigMap(Intent):
     held = (
         "Please make the Kubernetes config map {name} in the namespace {namespace}; it sets {settings}.",
         "In Kubernetes, I want a config map with {settings}, called {name}, namespace {namespace}.",
+        "[Can|Could] you set {settings} in a Kubernetes config map? The name is {name}, the namespace is {namespace}.",
     )
 
     def sample(self, rng):
@@ -64,7 +65,8 @@ class ConfigMap(Intent):
 
     def render(self, p):
         metadata = {"name": p["name"], "namespace": p["namespace"]}
-        return manifest({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": p["settings"]})
+        data = {key: Quoted(value) for key, value in p["settings"].items()}
+        return manifest({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
 
 class VolumeClaim(Intent):
@@ -95,6 +97,7 @@ class VolumeClaim(Intent):
         "Please make the Kubernetes PVC {name} in the namespace {namespace}; {size}Gi, {access}, class {storage}.",
         "In Kubernetes, I want a volume claim of {size}Gi called {name}, namespace {namespace}. The class is "
         "{storage}, the access is {access}.",
+        "k8s pvc, {size}Gi, access {access}, class {storage}, name {name}, namespace {namespace}",
     )
 
     def sample(self, rng):
@@ -157,6 +160,8 @@ class Quota(Intent):
         "Please make the Kubernetes namespace {name}; the quota is {cpu} cpu, {memory}Gi memory, {pods} pods.",
         "In Kubernetes, I want a namespace called {name} with a quota of {pods} pods, {cpu} cpu and {memory}Gi of "
         "memory.",
+        "[Can|Could] you set up the Kubernetes namespace {name}? Its quota is {pods} pods, {memory}Gi memory and "
+        "{cpu} cpu.",
     )
 
     def sample(self, rng):
@@ -213,6 +218,7 @@ class NetworkPolicy(Intent):
         "{protocol} port {port}.",
         "In Kubernetes, I want a network policy that allows only {source} to reach {name} on {protocol} port {port}, "
         "namespace {namespace}.",
+        "k8s network policy, {protocol} port {port}, from {source} to {name}, namespace {namespace}",
     )
 
     def sample(self, rng):

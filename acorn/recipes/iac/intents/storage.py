@@ -28,6 +28,7 @@ class Bucket(Intent):
     held = (
         "Please make an S3 bucket for {environment} with Terraform, called {name}{plus}.",
         "In Terraform, I want the bucket {name}{extras}. The environment is {environment}.",
+        "Terraform, {environment}: the S3 bucket {name}{plus}",
     )
 
     def sample(self, rng):
@@ -113,6 +114,9 @@ class Queue(Intent):
         "{visibility} seconds{plus}.",
         "In Terraform, I want a message queue named {name}{extras}. Visibility timeout is {visibility} seconds; "
         "keep messages for {retention} seconds.",
+        "[Can|Could] you set up {name}, an SQS queue{extras}, in Terraform? Retention {retention} seconds, "
+        "visibility timeout "
+        "{visibility} seconds.",
     )
 
     def sample(self, rng):
@@ -180,6 +184,7 @@ class Table(Intent):
     held = (
         "Please make the DynamoDB table {name} with Terraform; the hash key is {hash_key}{plus}.",
         "In Terraform, I want a table in DynamoDB with hash key {hash_key}{plus}. It is called {name}.",
+        "terraform dynamodb table, hash key {hash_key}, name {name}{plus}",
     )
 
     def sample(self, rng):

@@ -41,13 +41,14 @@ class Deployment(Intent):
         "In Kubernetes, I want a deployment called {name} that runs {image} with {replicas} replicas. It listens on "
         "port {port} "
         "and has {cpu} cpu and {memory} memory.",
+        "k8s deployment, {replicas} replicas, image {image}, name {name}, cpu {cpu}, memory {memory}, port {port}",
     )
 
     def sample(self, rng):
         return {
             "name": words.name(rng),
             "image": words.image(rng),
-            "replicas": rng.randint(1, 12),
+            "replicas": rng.randint(2, 12),
             "port": rng.choice(words.PORTS),
             "cpu": rng.choice(words.CPUS),
             "memory": rng.choice(words.MEMORIES),
@@ -129,6 +130,9 @@ class Service(Intent):
         "port {target}.",
         "In Kubernetes, I want a {type} service called {name}, namespace {namespace}, that sends port {port} to "
         "target port {target}.",
+        "[Can|Could] you set up the Kubernetes service {name}? It is of type {type}, port {port}, target port "
+        "{target}, "
+        "namespace {namespace}.",
     )
 
     def sample(self, rng):
@@ -195,6 +199,7 @@ class Ingress(Intent):
         "{port}{plus}.",
         "In Kubernetes, I want an ingress called {name}{extras} that sends host {host} and path {path} to service "
         "{service} on port {port}.",
+        "k8s ingress {host} path {path} to {service} port {port}, name {name}{plus}",
     )
 
     def sample(self, rng):
@@ -258,6 +263,9 @@ class CronJob(Intent):
         'Please make the Kubernetes cron job {name}; schedule "{schedule}", image {image}, command "{command}".',
         'In Kubernetes, I want a cron job called {name} that runs "{command}" in {image}. The schedule is '
         '"{schedule}".',
+        '[Can|Could] you run "{command}" on the schedule "{schedule}" with a Kubernetes cron job? The image is '
+        "{image}, the "
+        "name is {name}.",
     )
 
     def sample(self, rng):
@@ -332,6 +340,7 @@ class Autoscaler(Intent):
         "In Kubernetes, I want an autoscaler for {name} in the namespace {namespace} with minimum {least} and maximum "
         "{most} "
         "replicas at {cpu}% cpu.",
+        "k8s hpa, cpu {cpu}%, min {least}, max {most}, deployment {name}, namespace {namespace}",
     )
 
     def sample(self, rng):
@@ -348,6 +357,7 @@ class Autoscaler(Intent):
         spec = "HorizontalPodAutoscaler/spec"
         return {
             "HorizontalPodAutoscaler/metadata/namespace": p["namespace"],
+            f"{spec}/scaleTargetRef/apiVersion": "apps/v1",
             f"{spec}/scaleTargetRef/kind": "Deployment",
             f"{spec}/scaleTargetRef/name": p["name"],
             f"{spec}/minReplicas": p["least"],

@@ -27,8 +27,8 @@ def block(header: str, body: dict) -> str:
     return f"{header} {{\n{_body(body, '  ')}}}\n"
 
 
-def _body(body: dict, indent: str) -> str:
-    """Arguments and blocks in the order given, each line indented."""
+def _body(body: dict, indent: str, between: str = "\n") -> str:
+    """Arguments and blocks in the order given, each line indented; `between` stands before and after long ones."""
     groups, lines = [], []  # a group is what no empty line divides
     for key, value in body.items():
         if isinstance(value, Block):
@@ -45,7 +45,7 @@ def _body(body: dict, indent: str) -> str:
         else:
             lines.append((key, text))
     groups.append(_aligned(lines, indent))
-    return "\n".join(group for group in groups if group)
+    return between.join(group for group in groups if group)
 
 
 def _aligned(lines: list[tuple[str, str]], indent: str) -> str:
@@ -69,7 +69,7 @@ def expression(value, indent: str = "") -> str:
             return inline
         return "[\n" + "".join(f"{indent}  {expression(item, indent + '  ')},\n" for item in value) + f"{indent}]"
     if isinstance(value, dict):
-        return f"{{\n{_body(value, indent + '  ')}{indent}}}"
+        return f"{{\n{_body(value, indent + '  ', between='')}{indent}}}"
     raise TypeError(f"no HCL for {value!r}")
 
 

@@ -7,6 +7,10 @@ PLAIN = re.compile(r"[A-Za-z/][\w./:@*+-]*(?: [\w./@+-]+)*\Z|\d+[A-Za-z]+\Z")
 WORDS_WITH_MEANING = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
+class Quoted(str):
+    """A string that is always written in quotes."""
+
+
 def documents(*manifests: dict) -> str:
     return "---\n".join(manifest(one) for one in manifests)
 
@@ -42,6 +46,11 @@ def scalar(value) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    if PLAIN.match(value) and not value.endswith(":") and value.lower() not in WORDS_WITH_MEANING:
+    if (
+        not isinstance(value, Quoted)
+        and PLAIN.match(value)
+        and not value.endswith(":")
+        and value.lower() not in WORDS_WITH_MEANING
+    ):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

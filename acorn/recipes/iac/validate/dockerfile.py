@@ -14,7 +14,9 @@ INSTRUCTIONS = {
     ),
     **dict.fromkeys(("ADD", "COPY"), 2),
 }
-IMAGE = re.compile(r"[a-z0-9]+([._/:-]?[a-zA-Z0-9_]+)*(@sha256:[0-9a-f]{64})?")
+PATH = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+IMAGE = re.compile(rf"{PATH}(?::\d+(?=/))?(?:/{PATH})*(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?", re.ASCII)
+HEREDOC = re.compile(r"<<-?[\"']?(\w+)")
 
 
 def read(text: str) -> tuple[dict, list[Finding]]:
@@ -31,8 +33,12 @@ def read(text: str) -> tuple[dict, list[Finding]]:
 def split(text: str) -> tuple[list[tuple[int, str, str]], list[Finding]]:
     """[(line, INSTRUCTION, the rest)] with continued lines joined and comments left out."""
     instructions, findings, parts, start = [], [], [], 0
+    heredocs: list[str] = []  # the words that end the texts that are being skipped
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
+        if heredocs:
+            heredocs = heredocs[1:] if line == heredocs[0] else heredocs
+            continue
         if not line or line.startswith("#"):
             continue
         start = start if parts else number
@@ -44,9 +50,12 @@ def split(text: str) -> tuple[list[tuple[int, str, str]], list[Finding]]:
         if word.upper() not in INSTRUCTIONS:
             findings.append(Finding(f"{word[:60]!r} is not an instruction", start))
             continue
+        heredocs = HEREDOC.findall(rest) if word.upper() in ("RUN", "COPY", "ADD") else []
         instructions.append((start, word.upper(), rest.strip()))
     if parts:
         findings.append(Finding("the last line goes on with a backslash, but nothing follows", start))
+    if heredocs:
+        findings.append(Finding(f"the text up to {heredocs[0][:60]} does not end", start))
     return instructions, findings
 
 
@@ -121,17 +130,16 @@ def stages(instructions: list[tuple[int, str, str]]) -> tuple[list[dict], list[F
 
 def arguments(rest: str) -> tuple[list[str], dict[str, str]]:
     """'--from=build /a /b' -> (['/a', '/b'], {'from': 'build'})"""
-    if rest.startswith("[") and (words := exec_form(rest)):
-        return words, {}
-    try:
-        words = shlex.split(rest)
-    except ValueError:  # quotes that do not close: leave them to the shell that runs it
-        words = rest.split()
     flags = {}
-    while words and words[0].startswith("--"):
-        key, _, value = words.pop(0)[2:].partition("=")
-        flags[key] = value
-    return words, flags
+    while found := re.match(r"--([\w-]+)(?:=(\S*))?\s+", rest):
+        flags[found[1]] = found[2] or ""
+        rest = rest[found.end() :]
+    if rest.startswith("[") and (words := exec_form(rest)):
+        return words, flags
+    try:
+        return shlex.split(rest), flags
+    except ValueError:  # quotes that do not close: leave them to the shell that runs it
+        return rest.split(), flags
 
 
 def exec_form(rest: str) -> list[str] | None:

@@ -1,5 +1,6 @@
 """Kubernetes: PyYAML, bounded, for the syntax; kubernetes-validate's strict offline schemas for everything else."""
 
+import re
 from functools import cache
 
 from acorn.errors import missing_extra
@@ -34,8 +35,6 @@ def read(text: str) -> tuple[dict, list[Finding]]:
 
 def _problems(manifest) -> list[tuple[str, str]]:
     """[(message, the key it is about or '')]"""
-    import re
-
     if not isinstance(manifest, dict):
         return [(f"a manifest is a mapping, not {type(manifest).__name__}", "")]
     for key in ("apiVersion", "kind"):
@@ -62,9 +61,9 @@ def _problems(manifest) -> list[tuple[str, str]]:
 
 
 def _parse(text: str) -> tuple[list, list[Finding]]:
-    yaml, loader = _loader()
+    yaml, safe_loader = _loader()
     try:
-        return list(yaml.load_all(text, Loader=loader)), []
+        return list(yaml.load_all(text, Loader=safe_loader)), []
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -104,13 +103,12 @@ def _loader():
             return node
 
         def construct_mapping(self, node, deep=False):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            for key in keys:
-                if keys.count(key) > 1:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"key {key[:60]!r} is there twice", node.start_mark
-                    )
-            return super().construct_mapping(node, deep)
+            mapping = super().construct_mapping(node, deep)
+            if len(mapping) != len(node.value):
+                raise yaml.constructor.ConstructorError(None, None, "a key is there twice", node.start_mark)
+            if not all(isinstance(key, str) for key in mapping):
+                raise yaml.constructor.ConstructorError(None, None, "a key is not a string", node.start_mark)
+            return mapping
 
     # Resources hold no dates; 2024-01-01 as a value is text to Kubernetes too.
     Bounded.yaml_implicit_resolvers = {
@@ -128,31 +126,35 @@ def prepare() -> None:
 @cache
 def _validator(kind: str, api_version: str):
     """The strict JSON-schema validator of a kind, or None when this version of Kubernetes has no such kind."""
-    import re
-
-    import jsonschema
-    from kubernetes_validate import utils
-    from referencing import Registry, Resource
-
+    jsonschema, referencing, _ = _libraries()
     group = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", api_version)
     file = f"{kind.lower()}-{group}"
     if not re.fullmatch(r"[a-z0-9-]{1,80}", file):
         return None
     try:
-        schema = utils.schema_contents(f"kubernetes-json-schema/v{VERSION}-local-strict/{file}.json", VERSION)
+        schema = referencing.Resource.from_contents(_schema(file))
     except FileNotFoundError:
         return None
-    registry = Resource.from_contents(schema) @ (_definitions() @ Registry())
-    return jsonschema.validators.Draft202012Validator(schema, registry=registry)
+    registry = schema @ (_definitions() @ referencing.Registry())
+    return jsonschema.validators.Draft202012Validator(schema.contents, registry=registry)
 
 
 @cache
 def _definitions():
+    return _libraries()[1].Resource.from_contents(_schema("_definitions"))
+
+
+def _schema(file: str) -> dict:
+    path = f"kubernetes-json-schema/v{VERSION}-local-strict/{file}.json"
+    return _libraries()[2].schema_contents(path, VERSION)
+
+
+@cache
+def _libraries():
     try:
+        import jsonschema
+        import referencing
         from kubernetes_validate import utils
-        from referencing import Resource
     except ImportError as error:
         raise missing_extra("kubernetes-validate", "iac") from error
-    return Resource.from_contents(
-        utils.schema_contents(f"kubernetes-json-schema/v{VERSION}-local-strict/_definitions.json", VERSION)
-    )
+    return jsonschema, referencing, utils

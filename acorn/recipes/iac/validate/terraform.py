@@ -28,7 +28,7 @@ LABELS = {  # top-level block -> its number of labels
     "check": 1,
 }
 # aws_vpc.main.id, data.aws_ssm_parameter.image.value, var.name, local.name, module.name.output
-REFERENCE = re.compile(r"(?<![\w.\"-])(?:(data)\.)?([a-z][a-z0-9]*_\w+|var|local|module)\.([A-Za-z_][\w-]*)")
+REFERENCE = re.compile(r"(?<![\w.\"-])(?:(data)\.)?(aws_\w+|var|local|module)\.([A-Za-z_][\w-]*)")
 JSONENCODE = re.compile(r"\$\{jsonencode\((.*)\)\}", re.DOTALL)
 
 
@@ -64,23 +64,38 @@ def _parse(text: str) -> tuple[dict, list[Finding]]:
     _tables()
     options = SerializationOptions(with_comments=False, strip_string_quotes=True)
     try:
-        return hcl2.loads(text, serialization_options=options), []
+        tree = hcl2.parses_to_tree(text)
+        if findings := _repeated(tree):
+            return {}, findings
+        return hcl2.serialize(hcl2.transform(tree), serialization_options=options), []
     except lark.exceptions.UnexpectedInput as error:
         token = getattr(error, "token", None)
-        what = (
-            "the end of the text"
-            if token is not None and token.type == "$END"
-            else repr(str(token if token is not None else error.char))
-        )
-        last = text.count("\n") + 1
-        line = error.line if isinstance(error.line, int) and 0 < error.line <= last else last
-        return {}, [Finding(f"syntax: did not expect {what[:60]}", line)]
+        last = text.rstrip().count("\n") + 1
+        if token is not None and token.type == "$END":
+            return {}, [Finding("syntax: did not expect the end of the text", last)]
+        what = str(token if token is not None else error.char)
+        return {}, [Finding(f"syntax: did not expect {what[:60]!r}", max(min(error.line, last), 1))]
     except lark.exceptions.LarkError as error:
         return {}, [Finding(f"syntax: {str(error).splitlines()[0][:200]}")]
     except RecursionError:
         return {}, [Finding("nested too deep")]
     except Exception as error:  # the library's own slips on hostile text must not end an evaluation
         return {}, [Finding(f"python-hcl2 failed: {type(error).__name__}: {str(error)[:200]}")]
+
+
+def _repeated(tree) -> list[Finding]:
+    """Arguments set twice in one body. The parser keeps the last one silently, Terraform refuses."""
+    findings = []
+    for body in tree.find_data("body"):
+        seen = set()
+        for attribute in body.children:
+            if getattr(attribute, "data", "") != "attribute":
+                continue
+            name = str(attribute.children[0].children[0])
+            if name in seen:
+                findings.append(Finding(f"argument {name} is set twice", attribute.meta.line))
+            seen.add(name)
+    return findings
 
 
 def _blocks(parsed: dict, text: str) -> tuple[dict, list[Finding]]:
@@ -165,7 +180,7 @@ def _references(text: str, bodies: dict) -> list[Finding]:
 def _expressions(value):
     """The insides of all ${...} in a parsed value, without the string literals in them."""
     if isinstance(value, str):
-        for inside in re.findall(r"\$\{(.*)\}", value, re.DOTALL):
+        for inside in _interpolations(value):
             yield re.sub(r'"(?:[^"\\$]|\\.|\$(?!\{))*"', '""', inside)
     elif isinstance(value, dict):
         for one in value.values():
@@ -173,6 +188,20 @@ def _expressions(value):
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _expressions(one)
+
+
+def _interpolations(text: str):
+    """'a-${b}-${c["${d}"]}' -> 'b', 'c["${d}"]'"""
+    depth = start = 0
+    for found in re.finditer(r"\$\{|[{}]", text):
+        if found[0] == "}":
+            depth -= depth > 0
+            if depth == 0 and start:
+                yield text[start : found.start()]
+                start = 0
+        elif depth or found[0] == "${":
+            start = start or found.end()
+            depth += 1
 
 
 def _plain(value):

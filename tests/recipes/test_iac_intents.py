@@ -1,0 +1,164 @@
+"""Every intent: its answers validate and pass their own check, its requests say all, its check misses no change."""
+
+import json
+import re
+from random import Random
+
+import pytest
+
+from acorn.recipes.iac import validate
+from acorn.recipes.iac.intents import INTENTS, Phrasing
+from acorn.recipes.iac.intents.intent import CHOICE
+
+SAMPLES = 60
+DEFAULTS = re.compile(r"final_snapshot|secretName|USER|-dead\"")  # lines that hold a value, but that nobody asked for
+intents = pytest.mark.parametrize("intent", INTENTS.values(), ids=list(INTENTS))
+
+
+def problems(intent, p, text):
+    parsed, findings = validate.read(text, intent.kind)
+    return [*map(str, findings), *intent.check(p, parsed)]
+
+
+@intents
+def test_rendered_answers_validate_and_pass_their_own_check(intent):
+    rng = Random(intent.name)
+    for _ in range(SAMPLES):
+        p = intent.sample(rng)
+        assert p == json.loads(json.dumps(p))
+        text = intent.render(p)
+        assert problems(intent, p, text) == [], text
+        assert intent.check(p, {}) and len(text) < 700
+
+
+@intents
+def test_check_sees_a_change_of_any_parameter(intent):
+    """One parameter at a time takes another value: the answer to that must fail the check of this."""
+    rng, changes = Random(intent.name), dict.fromkeys(intent.sample(Random(0)), 0)
+    for _ in range(SAMPLES):
+        p, other = intent.sample(rng), intent.sample(rng)
+        for key in p:
+            if p[key] == other[key]:
+                continue
+            changed = {**p, key: other[key]}
+            assert problems(intent, p, intent.render(changed)), f"{key}: {p[key]} -> {other[key]} was not seen"
+            changes[key] += 1
+    assert min(changes.values()) >= 8, changes
+
+
+@intents
+def test_check_sees_a_change_in_the_text(intent):
+    """Every name and number of the request that stands in the answer, changed wherever it stands."""
+    rng = Random(intent.name)
+    for _ in range(SAMPLES // 6):
+        p = intent.sample(rng)
+        text = intent.render(p)
+        checked = []
+        values = [str(value) for value in p.values() if isinstance(value, str | int) and not isinstance(value, bool)]
+        for value in values:
+            whole = re.compile(rf"(?<![\w.-]){re.escape(value)}(?![\w-]|\.\w)")
+            other = str(int(value) + 1) if value.isdecimal() else value[:-1] + ("y" if value[-1] != "y" else "z")
+            changed = whole.sub(other, text)
+            checked += [line for line in text.splitlines() if whole.search(line) and not DEFAULTS.search(line)]
+            assert changed == text or problems(intent, p, changed), f"{value} -> {other}\n{changed}"
+        for line in set(checked):
+            assert problems(intent, p, text.replace(line + "\n", "", 1)), f"without {line!r}\n{text}"
+
+
+@intents
+def test_check_does_not_mind_order_and_formatting(intent):
+    p = intent.sample(Random(intent.name))
+    text = intent.render(p)
+    if intent.kind == "terraform":
+        blocks = text.removesuffix("\n").split("\n\nresource ")
+        blocks = [one if number == 0 else "resource " + one for number, one in enumerate(blocks)]
+        text = "# a comment\n" + "\n".join(reversed([re.sub(r" +=", " =", one) + "\n" for one in blocks]))
+        text = text.replace('"this"', '"main"').replace(".this.", ".main.")
+    if intent.kind == "kubernetes":
+        import yaml
+
+        text = yaml.safe_dump_all(list(yaml.safe_load_all(text))[::-1], sort_keys=True, default_flow_style=True)
+    if intent.kind == "dockerfile":
+        text = "# syntax=docker/dockerfile:1\n" + text.replace("\nEXPOSE ", "\n\nLABEL team=web\nexpose ")
+    assert problems(intent, p, text) == [], text
+
+
+@intents
+def test_requests_say_every_parameter(intent):
+    rng = Random(intent.name)
+    for template in intent.train + intent.held:
+        turn = rng.getrandbits(32)
+        for _ in range(20):
+            p, other = intent.sample(rng), intent.sample(rng)
+            request = intent.describe(p, Phrasing(template, turn))
+            assert not re.search(r"[{}|\[\]]|  |None|True|False", request) and len(request) <= 200, request
+            for key, value in p.items():
+                if isinstance(value, str | int) and not isinstance(value, bool):
+                    assert str(value).lower() in request.lower(), f"{key} = {value} is not in: {request}"
+                if value != other[key]:
+                    said = intent.describe({**p, key: other[key]}, Phrasing(template, turn))
+                    assert said != request, f"{key} is not said by {template!r}"
+            assert re.search("terraform|hcl|kubernetes|k8s|dockerfile", request, re.IGNORECASE), request
+
+
+@intents
+def test_enough_phrasings_and_combinations(intent):
+    assert len(intent.train) >= 8 and len(intent.held) >= 2
+    assert not set(intent.train) & set(intent.held)
+    rng = Random(intent.name)
+    assert len({json.dumps(intent.sample(rng), sort_keys=True) for _ in range(3000)}) > 2500
+
+
+def test_held_out_sentences_are_new_but_their_words_are_not():
+    words = lambda texts: set(re.findall(r"\w+", CHOICE.sub(r" \1 ", " ".join(texts)).replace("|", " ").lower()))
+    trained = words(text for intent in INTENTS.values() for text in intent.train)
+    assert words(text for intent in INTENTS.values() for text in intent.held) <= trained
+
+
+def test_choices_in_a_template_follow_the_turn():
+    intent = INTENTS["bucket"]
+    p = {"name": "mail-api", "environment": "dev", "versioning": True, "kms": True}
+    template = "[Write|Make] {name} [in|for] {environment}{extras}{plus}"
+    texts = [intent.describe(p, Phrasing(template, turn)) for turn in range(4)]
+    assert texts[0] == "Write mail-api in dev with versioning and KMS encryption, versioning, KMS encryption"
+    assert len(set(texts)) == 4
+
+
+def test_a_combination_belongs_to_one_split_for_ever():
+    intent = INTENTS["service"]
+    p = {"name": "mail-api", "namespace": "shop", "type": "ClusterIP", "port": 80, "target": 8080}
+    assert intent.split(p) == "train" == intent.split(dict(reversed(p.items())))
+    rng = Random(5)
+    shares = [intent.split(intent.sample(rng)) for _ in range(4000)]
+    assert 0.82 < shares.count("train") / 4000 < 0.88 and 0.06 < shares.count("test") / 4000 < 0.09
+
+
+@pytest.mark.parametrize("name", ["queue", "network", "security-group", "deployment"])
+def test_checks_with_rules_of_their_own(name):
+    intent, rng = INTENTS[name], Random(1)
+    draw = lambda wanted: next(p for p in iter(lambda: intent.sample(rng), None) if wanted(p))
+    if name == "queue":
+        p = draw(lambda p: p["receives"])
+        text = intent.render(p)
+        assert problems(intent, p, text.replace("aws_sqs_queue.dead.arn", '"arn"'))
+        assert problems(intent, p, text[: text.index('\nresource "aws_sqs_queue" "dead"')])
+    if name == "network":
+        p = draw(lambda p: p["subnets"] == 2)
+        text = intent.render(p)
+        start = text.index('resource "aws_subnet"')
+        subnet = (
+            text[start : text.index("}\n", start) + 2].replace("  count      = 2\n", "").replace("count.index", "0")
+        )
+        both = text[:start] + subnet + subnet.replace('"this"', '"other"').replace("8, 0", "8, 1")
+        assert problems(intent, p, both + text[start:].partition("}\n")[2]) == []
+        assert problems(intent, p, text[:start] + subnet + text[start:].partition("}\n")[2])
+    if name == "security-group":
+        p = draw(lambda p: len(p["ports"]) == 2)
+        one = intent.render({**p, "ports": p["ports"][:1]})
+        assert problems(intent, p, one)
+        low, high = p["ports"]
+        assert problems(intent, p, one.replace(f"to_port     = {low}", f"to_port     = {high}"))
+    if name == "deployment":
+        p = intent.sample(rng)
+        text = intent.render(p)
+        assert problems(intent, p, text.replace(f"        app: {p['name']}", "        app: other", 1))

@@ -1,0 +1,136 @@
+"""The recipe as the pipeline sees it: documents, conversations, examples, grades."""
+
+import json
+import re
+import time
+from collections import Counter
+from itertools import islice
+from random import Random
+
+import pytest
+
+from acorn.errors import UserError
+from acorn.recipes import Example, get_recipe
+from acorn.recipes.iac import validate
+from acorn.recipes.iac.chats import CHATS, kinds
+from acorn.recipes.iac.intents import INTENTS
+
+RECIPE = get_recipe("iac")
+
+
+def test_unknown_recipe():
+    with pytest.raises(UserError, match="there is no recipe 'iacc'. Did you mean iac?"):
+        get_recipe("iacc")
+
+
+def test_documents_stream_and_repeat():
+    first = list(islice(RECIPE.documents(1, 10**9), 200))
+    assert first == list(RECIPE.documents(1, 200)) and first != list(RECIPE.documents(2, 200))
+    assert len({one.text for one in first}) > 195
+    assert {one.source.split("/")[1] for one in first} == set(validate.KINDS)
+    start = time.perf_counter()
+    assert sum(1 for _ in RECIPE.documents(3, 3000)) == 3000
+    assert time.perf_counter() - start < 3  # 0.15 s on a quiet machine
+
+
+def test_code_in_documents_validates():
+    seen = Counter()
+    for one in RECIPE.documents(4, 400):
+        kind = one.source.split("/")[1]
+        fenced = re.findall(r"```\w+\n(.*?)```", one.text, re.DOTALL)
+        code = fenced[0] if fenced else one.text
+        assert validate.validate(code, kind) == [], code
+        seen["page" if fenced else "module" if "output " in code or "\n---\n" in code else "one"] += 1
+    assert seen["page"] > 80 and seen["module"] > 20 and seen["one"] > 150
+
+
+def test_conversations_are_requests_with_bare_answers_and_a_few_chats():
+    chats = RECIPE.conversations("train", 1, 1500)
+    assert chats == RECIPE.conversations("train", 1, 1500) and chats != RECIPE.conversations("train", 2, 1500)
+    assert all([message["role"] for message in chat] == ["user", "assistant"] for chat in chats)
+    answers = {answer.replace("{kinds}", kinds(INTENTS)) for _, answer in CHATS}
+    small = [chat for chat in chats if chat[1]["content"] in answers]
+    assert 0.015 < len(small) / len(chats) < 0.05
+    assert not any("```" in chat[1]["content"] for chat in chats)
+    with pytest.raises(UserError, match="there is no split 'dev'"):
+        RECIPE.conversations("dev", 1, 1)
+
+
+def test_no_held_out_request_is_ever_trained_on():
+    """Neither its parameters nor its sentence, in conversations or in documents."""
+    tests = RECIPE.examples(1, 800)
+    sentence = lambda text: re.sub(r"[a-z]+-[a-z]+|\d+", "#", text)
+    train = RECIPE.conversations("train", 1, 4000) + RECIPE.conversations("val", 1, 2000)
+    asked = {sentence(chat[0]["content"]) for chat in train}
+    answers = {chat[1]["content"] for chat in train}
+    texts = "\n".join(one.text for one in RECIPE.documents(1, 3000))
+    for one in tests:
+        intent, p = INTENTS[one.data["intent"]], one.data["params"]
+        assert intent.split(p) == "test"
+        assert sentence(one.request) not in asked and one.request not in texts
+        assert intent.render(p) not in answers and intent.render(p) not in texts
+    validation = {chat[1]["content"] for chat in RECIPE.conversations("val", 1, 2000) if "\n" in chat[1]["content"]}
+    assert not validation & {chat[1]["content"] for chat in RECIPE.conversations("train", 1, 6000)}
+
+
+def test_examples_are_balanced_and_distinct():
+    found = RECIPE.examples(7, 200)
+    assert found == RECIPE.examples(7, 200) and len({one.request for one in found}) == 200
+    counts = Counter(one.data["intent"] for one in found)
+    assert len(counts) == len(INTENTS) and max(counts.values()) - min(counts.values()) <= 1
+    assert json.loads(json.dumps(found[0].data)) == found[0].data
+
+
+def test_right_answers_get_the_full_grade_and_soon():
+    RECIPE.prepare()
+    found = RECIPE.examples(1, 200)
+    start = time.perf_counter()
+    for one in found:
+        grade = RECIPE.grade(one, INTENTS[one.data["intent"]].render(one.data["params"]))
+        assert grade.valid and grade.right and grade.why == ""
+    assert time.perf_counter() - start < 5  # 0.3 s on a quiet machine
+
+
+REPLIES = {
+    "empty": "",
+    "prose": "I am sorry, I can't do that.",
+    "the request": None,
+    "a comment": "# done\n",
+    "braces": "{}",
+    "from": "FROM scratch\n",
+    "fenced": "```\n{answer}```\n",
+    "twice": "{answer}\n{answer}",
+    "talk before": "Here it is:\n{answer}",
+}
+
+
+@pytest.mark.parametrize("name", REPLIES)
+def test_trivial_and_wrapped_replies_are_invalid(name):
+    for one in RECIPE.examples(2, 42):
+        answer = INTENTS[one.data["intent"]].render(one.data["params"])
+        reply = one.request if REPLIES[name] is None else REPLIES[name].replace("{answer}", answer)
+        grade = RECIPE.grade(one, reply)
+        assert not grade.right and grade.why
+        assert not grade.valid or (name == "twice" and one.kind != "terraform")
+
+
+def test_answers_to_other_requests_are_not_right():
+    found = RECIPE.examples(3, 84)
+    render = lambda one: INTENTS[one.data["intent"]].render(one.data["params"])
+    for one in found:
+        for other in Random(1).sample(found, 12):
+            if other is one:
+                continue
+            grade = RECIPE.grade(one, render(other))
+            assert not grade.right and grade.why
+            assert grade.valid == (one.kind == other.kind)
+
+
+def test_more_than_was_asked_is_not_right():
+    p = {"name": "mail-api", "environment": "dev", "versioning": False, "kms": False}
+    one = Example("", "terraform", {"intent": "bucket", "params": p})
+    answer = INTENTS["bucket"].render(p)
+    assert RECIPE.grade(one, answer).right
+    assert RECIPE.grade(one, answer + '\noutput "arn" {\n  value = aws_s3_bucket.this.arn\n}\n').right
+    grade = RECIPE.grade(one, answer + '\nresource "aws_sqs_queue" "this" {\n  name = "a"\n}\n')
+    assert grade.valid and not grade.right and grade.why == "aws_sqs_queue: not asked for"

@@ -1,0 +1,301 @@
+"""Validators: what they find and where, and that no text, however hostile, hangs or crashes them."""
+
+import sys
+import time
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from acorn.errors import UserError
+from acorn.recipes.iac import validate
+from acorn.recipes.iac.intents import INTENTS
+from acorn.recipes.iac.validate import KINDS, Finding, kubernetes, terraform
+
+
+def found(text, kind):
+    return [str(one) for one in validate.validate(text, kind)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+QUEUE = 'resource "aws_sqs_queue" "this" {\n  name = "mail-api"\n}\n'
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("# only a comment\n", "no block: a configuration with nothing in it"),
+        ('bucket = "a"\n', "line 1: 'bucket' can't stand at the top of a configuration."),
+        ('resource "aws_sqs_queue" {\n}\n', "line 1: resource needs 2 labels and a body in braces"),
+        ('resource "aws_sqs_queue" "a" {\n  name = "a"\n', "line 2: syntax: did not expect the end of the text"),
+        ('resource "aws_sqs_queue" "a" {\n  name = \n}\n', "line 2: syntax: did not expect"),
+        (
+            'resource "aws_sqs_queu" "a" {\n  name = "a"\n}\n',
+            "line 1: aws_sqs_queu is not a type whose arguments are known here. Did you mean aws_sqs_queue?",
+        ),
+        (
+            QUEUE.replace("name", "nmae"),
+            "line 1: aws_sqs_queue.this: there is no argument nmae. Did you mean name?",
+        ),
+        (
+            'resource "aws_s3_bucket_versioning" "a" {\n  bucket = "b"\n}\n',
+            "line 1: aws_s3_bucket_versioning.a: block versioning_configuration is missing",
+        ),
+        (
+            'resource "aws_subnet" "a" {\n  cidr_block = "10.0.0.0/24"\n}\n',
+            "line 1: aws_subnet.a: argument vpc_id is missing",
+        ),
+        (
+            'resource "aws_subnet" "a" {\n  vpc_id = aws_vpc.main.id\n}\n',
+            "line 2: aws_vpc.main is used but not declared",
+        ),
+        (QUEUE.replace('"mail-api"', "var.name"), "line 2: var.name is used but not declared"),
+        (QUEUE.replace('"mail-api"', '"x-${local.name}"'), "line 2: local.name is used but not declared"),
+        (QUEUE.replace("\n}", '\n  name = "b"\n}'), "line 3: argument name is set twice"),
+        (QUEUE + QUEUE, "aws_sqs_queue.this is declared twice"),
+        (QUEUE.replace("\n}", "\n  tags {\n  }\n}"), "tags is an argument, not a block: it needs an equals sign"),
+        (
+            'resource "aws_instance" "a" {\n  root_block_device = {\n    volume_size = 8\n  }\n}\n',
+            "root_block_device is a block, not an argument: no equals sign",
+        ),
+    ],
+)
+def test_terraform_findings(text, message):
+    assert any(message in one for one in found(text, "terraform")), found(text, "terraform")
+
+
+def test_terraform_takes_what_real_files_hold():
+    text = """
+    variable "zones" { type = list(string) }
+    locals { prefix = "a-${var.zones[0]}" }
+    provider "aws" { region = "eu-west-1" }
+    data "aws_caller_identity" "me" {}
+    resource "aws_sqs_queue" "this" {
+      for_each = toset(var.zones)
+      name     = "${local.prefix}-${each.key}" // not "aws_vpc.x.id"
+      policy   = jsonencode({ Version = "2012-10-17", Account = data.aws_caller_identity.me.account_id })
+      lifecycle { prevent_destroy = true }
+    }
+    output "text" { value = "see aws_vpc.main.id and var.nothing" }
+    output "url" { value = aws_sqs_queue.this["a"].url }
+    """
+    parsed, findings = validate.read(text, "terraform")
+    assert findings == []
+    assert parsed["aws_sqs_queue"][0]["policy"]["Version"] == "2012-10-17"
+
+
+SERVICE = INTENTS["service"].render(
+    {"name": "mail-api", "namespace": "shop", "type": "NodePort", "port": 80, "target": 8080}
+)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("---\n", "no manifest"),
+        ("hello\n", "a manifest is a mapping, not str"),
+        ("- a\n", "a manifest is a mapping, not list"),
+        ("a: b\n", "apiVersion is missing or not a string"),
+        ("apiVersion: v1\nkind: 3\n", "line 2: kind is missing or not a string"),
+        (SERVICE.replace("kind: Service", "kind: Sirvice"), "has no kind 'Sirvice' in apiVersion 'v1'"),
+        (SERVICE.replace("v1", "apps/v1"), "has no kind 'Service' in apiVersion 'apps/v1'"),
+        (SERVICE.replace("v1", "../../v1"), "has no kind 'Service'"),
+        (SERVICE.replace("port: 80\n", 'port: "80"\n'), "spec.ports.0.port: '80' is not of type 'integer'"),
+        (SERVICE.replace("selector:", "selecter:"), "'selecter' was unexpected"),
+        (SERVICE.replace("mail-api", "Mail_Api", 1), "metadata.name is missing or not a name: 'Mail_Api'"),
+        (SERVICE.replace("  type: NodePort\n", "  type: NodePort\n  type: ClusterIP\n"), "YAML: a key is there twice"),
+        (SERVICE.replace("  type:", "   type:"), "YAML: "),
+        (SERVICE.replace("  type:", "\ttype:"), "YAML: "),
+        ("a: &x 1\nb: *x\n", "line 2: YAML: aliases are not read"),
+        ("1: b\n", "YAML: a key is not a string"),
+        ("a: !!python/object/apply:os.system [ls]\n", "YAML: could not determine a constructor"),
+        ("a: !!timestamp 2024-13-45\n", "YAML: "),
+        ("a: " + "9" * 5000 + "\n", "YAML: "),
+    ],
+)
+def test_kubernetes_findings(text, message):
+    assert any(message in one for one in found(text, "kubernetes")), found(text, "kubernetes")
+
+
+def test_kubernetes_findings_name_the_document_and_the_line():
+    text = SERVICE + "---\n" + SERVICE.replace("targetPort: 8080", "targetPort: [8080]")
+    [one] = found(text, "kubernetes")
+    assert (
+        one.startswith("line 13: document 2: spec.ports.0.targetPort: ") or "document 2: spec.ports.0.targetPort" in one
+    )
+
+
+DOCKER = 'FROM python:3.12-slim\nWORKDIR /app\nCOPY . .\nEXPOSE 8000\nCMD ["python", "app.py"]\n'
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("hello there\n", "line 1: 'hello' is not an instruction"),
+        ("# nothing\n", "no FROM: nothing to build on"),
+        ("RUN ls\nFROM a\nRUN ls\n", "line 1: RUN stands before the first FROM"),
+        ("FROM python:3.12\n", "the last stage does nothing but FROM"),
+        (DOCKER.replace("python:3.12-slim", "Python:3.12"), "line 1: 'Python:3.12' is not the name of an image"),
+        (DOCKER.replace("python:3.12-slim", "python:"), "line 1: 'python:' is not the name of an image"),
+        (DOCKER.replace("slim", "slim to x"), "line 1: FROM is FROM image or FROM image AS name"),
+        (DOCKER.replace("COPY . .", "COPY ."), "line 3: COPY needs more words"),
+        (DOCKER.replace("COPY . .", "COPY a b c"), "line 3: COPY of several files needs a folder that ends in /"),
+        (DOCKER.replace("COPY . .", "COPY --from=build /a /b"), "COPY --from=build: no stage before this one"),
+        (DOCKER.replace("8000", "80000"), "line 4: '80000' is not a port"),
+        (DOCKER.replace('"app.py"]', '"app.py"'), "line 5: CMD looks like a JSON list of strings, but is none"),
+        (DOCKER + "CMD ls\n", "line 6: CMD is there twice in a stage; only the last one counts"),
+        (DOCKER + "ENV A\n", "line 6: ENV is ENV NAME=value"),
+        (DOCKER + "WORKDIR\n", "line 6: WORKDIR needs something after it"),
+        (DOCKER + "RUN a \\\n", "line 6: the last line goes on with a backslash, but nothing follows"),
+        (DOCKER + "RUN <<END\nls\n", "line 6: the text up to END does not end"),
+    ],
+)
+def test_dockerfile_findings(text, message):
+    assert any(message in one for one in found(text, "dockerfile")), found(text, "dockerfile")
+
+
+def test_dockerfile_takes_what_real_files_hold():
+    text = """# syntax=docker/dockerfile:1
+ARG VERSION=3.12
+FROM --platform=linux/amd64 localhost:5000/team/python:${VERSION}-slim AS base
+FROM ghcr.io/acme/web_app:1.2@sha256:%s as build
+RUN apt-get update \\
+    # a comment in between
+    && apt-get install -y git
+RUN <<EOF
+echo hello
+EOF
+FROM base
+ENV A=1 B="two words"
+ENV C three
+COPY --from=build --chown=1:1 ["/a b", "/c"]
+EXPOSE 8000/tcp 53/udp
+HEALTHCHECK --interval=5s CMD curl -f http://localhost/ || exit 1
+LABEL a=b
+VOLUME ["/data"]
+ENTRYPOINT exec python app.py
+""" % ("a" * 64)
+    text = text.replace("localhost:5000/team/python:${VERSION}-slim", "$REGISTRY/python")
+    parsed, findings = validate.read(text, "dockerfile")
+    assert findings == []
+    image = parsed["image"][0]
+    assert image["env"] == {"A": "1", "B": "two words", "C": "three"}
+    assert image["copies"] == [["/a b", "/c"]] and image["expose"] == ["8000", "53/udp"]
+
+
+def test_unknown_kind():
+    with pytest.raises(UserError, match="there is no kind 'terrafrom'. Did you mean terraform?"):
+        validate.validate("", "terrafrom")
+
+
+@pytest.mark.parametrize(
+    "kind, module", [("terraform", "hcl2"), ("kubernetes", "yaml"), ("kubernetes", "kubernetes_validate")]
+)
+def test_a_missing_package_is_named_with_its_extra(kind, module, monkeypatch):
+    caches = (
+        terraform._libraries,
+        terraform._tables,
+        kubernetes._loader,
+        kubernetes._validator,
+        kubernetes._definitions,
+        kubernetes._libraries,
+    )
+    for one in caches:
+        one.cache_clear()
+    monkeypatch.setitem(sys.modules, module, None)
+    text = SERVICE if kind == "kubernetes" else QUEUE
+    with pytest.raises(UserError, match="not installed") as error:
+        validate.validate(text, kind)
+    assert ".[iac]" in error.value.hint
+    for one in caches:
+        one.cache_clear()
+
+
+def test_prepare_says_where_the_tables_came_from(monkeypatch, tmp_path, capsys):
+    from hcl2 import parser
+
+    terraform._tables.cache_clear()
+    assert "HCL tables: loaded in" in validate.prepare() or "built in" in validate.prepare()
+    monkeypatch.setattr(parser, "PARSER_FILE", tmp_path / "tables.bin")
+    parser.parser.cache_clear()
+    terraform._tables.cache_clear()
+    assert f"kept in {tmp_path / 'tables.bin'}" in validate.prepare()
+    assert "builds its parser tables" in capsys.readouterr().err
+    monkeypatch.undo()
+    parser.parser.cache_clear()
+    terraform._tables.cache_clear()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefghijkl", "bcdefghijklm")
+)
+MERGE = "a: &a {x: 1}\n" + "".join(
+    f"{b}: &{b}\n  <<: [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi")
+)
+RESOURCE = 'resource "a" "b" {{\n  x = {}\n}}\n'
+HOSTILE = {
+    "empty": "",
+    "blank": " \n\t\n",
+    "alias bomb": BOMB,
+    "merge bomb": MERGE,
+    "brackets": "[" * 100_000,
+    "braces": "{" * 60_000,
+    "brackets of the length that is read": "[" * 60_000,
+    "pairs": "[]" * 30_000,
+    "keys": "".join(f"k{n}: v\n" for n in range(6_000)),
+    "dashes": "- " * 30_000,
+    "questions": "? " * 30_000,
+    "documents": "---\na: b\n" * 6_000,
+    "a megabyte": "a: b\n" * 200_000,
+    "binary": bytes(range(256)).decode("latin-1") * 20,
+    "nul": "a\x00b",
+    "surrogate": "name: \ud800",
+    "unicode": "\u2028\u0085\ufeff naïve 樫 🌰",
+    "quotes": '"' * 60_000,
+    "backslashes": "RUN a \\\n" * 8_000,
+    "not": RESOURCE.format("!" * 60_000 + "x"),
+    "minus": RESOURCE.format("- " * 30_000 + "1"),
+    "attributes": RESOURCE.format("a." * 30_000 + "b"),
+    "conditions": RESOURCE.format("x ? 1 : " * 8_000 + "1"),
+    "sums": RESOURCE.format("1 + " * 15_000 + "1"),
+    "heredocs": RESOURCE.format("<<A\n" * 15_000),
+    "templates": RESOURCE.format('"' + "${" * 39 + "}" * 39 + '"'),
+    "blocks": "a {\n" * 39 + "}\n" * 39,
+    "comments": "/*" * 30_000,
+    "image": "FROM " + "a" * 60_000 + "!\nRUN ls\n",
+    "image parts": "FROM " + "a-" * 30_000 + "!\nRUN ls\n",
+    "json": "FROM a\nCMD " + "[" * 39 + "\n",
+    "ports": "FROM a\nEXPOSE " + "9" * 60_000 + "\n",
+    "heredoc words": "FROM a\nRUN " + "<<A " * 15_000 + "\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_texts_give_findings_soon(kind, name):
+    start = time.perf_counter()
+    findings = validate.validate(HOSTILE[name], kind)
+    assert findings and all(isinstance(one, Finding) and len(one.message) < 1000 for one in findings)
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(text=st.text(max_size=200))
+def test_any_text_is_judged(kind, text):
+    validate.validate(text, kind)
+
+
+@pytest.mark.parametrize("intent", INTENTS.values(), ids=list(INTENTS))
+def test_damaged_answers_are_judged_and_checked(intent):
+    """Cut, doubled and shuffled answers, as a weak model writes them: neither validator nor check may raise."""
+    rng = Random(intent.name)
+    for _ in range(25):
+        p = intent.sample(rng)
+        text = intent.render(p)
+        a, b = sorted(rng.randrange(len(text)) for _ in range(2))
+        for damaged in (text[:a], text[:a] + text[b:], text[:b] + text[a:], text[b:] + text[:a], text + text):
+            parsed, findings = validate.read(damaged, intent.kind)
+            assert findings or damaged.strip() == text.strip() or isinstance(intent.check(p, parsed), list)
