@@ -1,6 +1,7 @@
 """acorn tokenizer train | eval | show"""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -125,10 +126,10 @@ class Eval:
 
 def kind_of(document: Document) -> str:
     """prose, or the suffix of the file: a.md -> prose, main.py -> py, wiki.jsonl.zst:7 -> wiki.jsonl"""
-    path = Path(document.source.rpartition(":")[0] or document.source)
+    path = Path(re.sub(r"[:#]\d+$", "", document.source))
     suffix = inner_suffix(path)
     if suffix in (".jsonl", ".parquet"):
-        return path.name.removesuffix(path.suffix) + suffix if path.suffix != suffix else path.name
+        return path.stem if path.suffix.lower() != suffix else path.name
     return "prose" if suffix in PROSE else {".yml": "yaml", "": path.name}.get(suffix, suffix[1:])
 
 

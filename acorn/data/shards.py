@@ -284,13 +284,16 @@ def open_shards(folder, tokenizer: Tokenizer | None = None, verify: bool = False
         raise UserError(f"{folder / 'manifest.json'} is not the manifest of token shards")
     if manifest.get("format") != FORMAT:
         raise UserError(f"{folder} has shard format {manifest.get('format')!r}; this acorn reads format {FORMAT}")
-    if tokenizer is not None and manifest["tokenizer"]["hash"] != tokenizer.hash:
+    try:
+        shards = Shards(folder, manifest)
+    except (KeyError, TypeError, AttributeError, ValueError) as e:
+        raise damaged(folder / "manifest.json", f"it lacks {e}") from None
+    if tokenizer is not None and shards.tokenizer_hash != tokenizer.hash:
         raise UserError(
-            f"the shards in {folder} were written with tokenizer {manifest['tokenizer']['hash'][:12]}, "
+            f"the shards in {folder} were written with tokenizer {shards.tokenizer_hash[:12]}, "
             f"but this tokenizer is {tokenizer.hash[:12]}",
             reimport(folder, force=True),
         )
-    shards = Shards(folder, manifest)
     if verify:
         for split in manifest["splits"].values():
             for entry in split["shards"]:

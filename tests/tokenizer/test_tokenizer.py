@@ -66,7 +66,7 @@ def test_every_character_is_cut_as_the_library_cuts_it(bpe, theirs):
 
 @pytest.mark.parametrize("alphabet", ["a", "ab", " ", " \n", "=-", "abab c"])
 def test_repetitive_text_is_merged_as_the_library_merges_it(alphabet, tmp_path):
-    """Runs such as 'aaaa' can be joined in several ways; this is where any-pair and listed-pair merging could differ."""
+    """Runs such as aaaa can be joined in several ways: here merging any pair and merging listed pairs could differ."""
     draw = random.Random(1)
     texts = ["".join(draw.choices(alphabet, k=draw.randint(1, 40))) for _ in range(2000)]
     ours = train_bpe(texts, 500)
