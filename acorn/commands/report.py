@@ -11,7 +11,6 @@ import tyro
 
 from acorn.errors import UserError
 
-
 RunName = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 
 
@@ -65,7 +64,7 @@ def show(report: dict) -> None:
         section(name, *card.kinds_table(task))
         for sample in card.pick_samples(task.get("samples", []), each=1):
             console.print(f"[bold]{escape(card.verdict(sample))}[/]  {escape(card.one_line(sample['request']))}")
-            console.print(escape(sample["reply"].rstrip()) + "\n", style="dim")
+            console.print(escape(card.cut(sample["reply"], 16)) + "\n", style="dim")
     section("stages", *card.stages_table(report["stages"]))
     if report["timings"]:
         section("time", *card.timings_table(report["timings"]))

@@ -71,10 +71,18 @@ def draw_bpb(ax, curves: dict[str, list[dict]]) -> None:
             ax.annotate(f"{last[1]:.3f}", last, (4, 10), textcoords="offset points", ha="right", fontsize=9, color=INK)
         begin += max((row.get("tokens", 0) for row in rows), default=0)
     ax.set_xlim(left=0)
-    ax.xaxis.set_major_formatter(lambda tokens, _: f"{tokens / 1e6:g} M" if tokens else "0")
+    ax.xaxis.set_major_formatter(lambda tokens, _: tokens_text(tokens))
     ax.set_title("Held-out text", loc="left", fontsize=11, color=INK)
     ax.set_xlabel("tokens seen", color=INK)
     ax.set_ylabel("bits per byte", color=INK)
+
+
+def tokens_text(tokens: float) -> str:
+    """2500000 -> '2.5 M'"""
+    for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if tokens >= unit:
+            return f"{tokens / unit:g} {name}"
+    return f"{tokens:g}"
 
 
 def running_mean(values: list[float], window: int) -> list[float]:

@@ -121,7 +121,8 @@ def model_figures(checkpoint: Path) -> dict:
             shapes[name] = f.get_slice(name).get_shape()
     count = {name: product(shape) for name, shape in shapes.items()}
     vocab = description.get("config", {}).get("vocab_size")
-    tables = sum(n for name, n in count.items() if vocab and vocab in shapes[name])
+    inside = {name for name in shapes if any(word.isdigit() for word in name.split("."))}  # blocks.0.qkv.weight
+    tables = sum(n for name, n in count.items() if name not in inside and vocab in shapes[name])
     return description | {
         "parameters": sum(count.values()),
         "vocabulary_parameters": tables,
@@ -223,9 +224,9 @@ def held_out_text(stage: dict) -> str:
 
 def timings_table(timings: dict) -> tuple[list[str], list[list[str]]]:
     stages = timings.get("stages", [])
-    rows = [[s["name"], "done before" if s.get("skipped") else clock(s["seconds"])] for s in stages]
+    rows = [[s["name"], "done before" if s.get("skipped") else duration(s["seconds"])] for s in stages]
     total = sum(s["seconds"] for s in stages if not s.get("skipped"))
-    return ["part", "time"], [*rows, ["all", clock(total)]]
+    return ["part", "time"], [*rows, ["all", duration(total)]]
 
 
 def facts_table(report: dict) -> tuple[list[str], list[list[str]]]:
@@ -265,7 +266,7 @@ def pick_samples(samples: list[dict], each: int = 3) -> list[dict]:
 
 def sample_text(sample: dict) -> str:
     fence = "`" * max(3, longest_run(sample["reply"]) + 1)
-    return f"**{verdict(sample)}**  {one_line(sample['request'])}\n\n{fence}\n{sample['reply'].rstrip()}\n{fence}"
+    return f"**{verdict(sample)}**  {one_line(sample['request'])}\n\n{fence}\n{cut(sample['reply'], 40)}\n{fence}"
 
 
 def verdict(sample: dict) -> str:
@@ -323,6 +324,17 @@ def bytes_text(n: float) -> str:
 def count(n: int) -> str:
     """3214567 -> '3.2 M'"""
     return f"{n / 1e9:.2f} B" if n >= 1e9 else f"{n / 1e6:.1f} M" if n >= 1e6 else f"{n:,}"
+
+
+def duration(seconds: float) -> str:
+    """4.64 -> '4.6 s';  75 -> '1:15'"""
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+
+
+def cut(text: str, lines: int) -> str:
+    """The first lines, and how many more there are."""
+    found = text.rstrip().splitlines()
+    return "\n".join(found if len(found) <= lines else [*found[:lines], f"... ({len(found) - lines} more lines)"])
 
 
 def place(checkpoint: str | Path) -> str:

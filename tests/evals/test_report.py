@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from acorn.errors import UserError
-from acorn.evals.curves import running_mean
+from acorn.evals.curves import running_mean, tokens_text
 from acorn.evals.intervals import wilson
-from acorn.evals.report import bytes_text, count, gather, markdown, pick_samples, read_json, write_report
+from acorn.evals.report import bytes_text, count, cut, duration, gather, markdown, pick_samples, read_json, write_report
 
 
 def rows(folder, stage="base", kind="loss"):
@@ -201,6 +201,9 @@ def test_running_mean():
 
 
 def test_numbers_are_readable():
+    assert [tokens_text(n) for n in (0, 400, 20_000, 2.5e6, 1.2e9)] == ["0", "400", "20 k", "2.5 M", "1.2 B"]
+    assert [duration(n) for n in (0.06, 59.9, 60, 3700)] == ["0.1 s", "59.9 s", "1:00", "1:01:40"]
+    assert cut("a\nb\nc\n", 3) == "a\nb\nc" and cut("a\nb\nc\nd", 2) == "a\nb\n... (2 more lines)"
     assert [bytes_text(n) for n in (0, 999, 1000, 1_234_567, 9e9, 9e13)] == [
         "0 B",
         "999 B",
