@@ -5,9 +5,9 @@ Checkpoints that survive a kill, a full disk and a flipped bit.
         model.safetensors  optimizer.safetensors  model.json  state.json  tokenizer.json
         manifest.json      size and SHA-256 of each file, format version        (written last)
 
-Commit protocol: everything goes to a hidden temporary folder, each file and then the manifest is fsynced, the folder is renamed, its parent
-fsynced. A reader trusts only a folder whose manifest verifies, and "newest" is computed, never stored. Old checkpoints are
-removed only after the new one is in place: rename to a dead name first, then delete.
+Commit protocol: everything goes to a hidden temporary folder, each file and then the manifest is fsynced, the folder
+is renamed, its parent fsynced. A reader trusts only a folder whose manifest verifies, and "newest" is computed, never
+stored. Old checkpoints are removed only after the new one is in place: rename to a dead name first, then delete.
 """
 
 import dataclasses
@@ -32,8 +32,9 @@ STAGES = ("rl", "sft", "mid", "base")  # furthest first: what RUN means when it 
 
 def save_checkpoint(folder: Path, step: int, model, optimizer_state: dict, state: dict, tokenizer: Tokenizer) -> Path:
     """
-    Write FOLDER/checkpoint-{step}. optimizer_state: name -> CPU tensor. state: JSON-able, everything else that feeds the next step.
-    StorageError if the disk refuses; then nothing half-written is left and older checkpoints are untouched.
+    Write FOLDER/checkpoint-{step}. optimizer_state: name -> CPU tensor. state: JSON-able, everything else that feeds
+    the next step. StorageError if the disk refuses; then nothing half-written is left and older checkpoints are
+    untouched.
     """
     final = Path(folder) / f"checkpoint-{step:06d}"
     temporary = Path(folder) / f".{final.name}.tmp-{os.getpid()}"
@@ -49,7 +50,9 @@ def save_checkpoint(folder: Path, step: int, model, optimizer_state: dict, state
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(temporary.iterdir())}
         for name in files:
             fsync(temporary / name)
-        write_plain(temporary / "manifest.json", {"format": FORMAT, "step": step, "torch": torch.__version__, "files": files})
+        write_plain(
+            temporary / "manifest.json", {"format": FORMAT, "step": step, "torch": torch.__version__, "files": files}
+        )
         fsync(temporary / "manifest.json")
         fsync(temporary)
         if final.exists():  # the same step again, after a resume: it holds the same bits
@@ -62,7 +65,8 @@ def save_checkpoint(folder: Path, step: int, model, optimizer_state: dict, state
         good = [p.name for p in list_checkpoints(folder)]
         kept = f"{good[-1]} is still there" if good else "there is no earlier checkpoint"
         raise StorageError(
-            f"cannot write {final}: {e} ({free / 1e6:,.0f} MB free); {kept}", "free some space, then run the same command to go on"
+            f"cannot write {final}: {e} ({free / 1e6:,.0f} MB free); {kept}",
+            "free some space, then run the same command to go on",
         ) from e
     return final
 
@@ -91,7 +95,9 @@ def retire(path: Path) -> None:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Committed checkpoints, oldest first; not verified."""
-    found = [p for p in Path(folder).glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit() and p.is_dir()]
+    found = [
+        p for p in Path(folder).glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit() and p.is_dir()
+    ]
     return sorted(found, key=lambda p: int(p.name.removeprefix("checkpoint-")))
 
 
@@ -117,7 +123,10 @@ def verify(path: Path) -> str:
 
 
 def find_checkpoint(folder: Path, say=None) -> Path | None:
-    """The newest checkpoint of a stage that verifies, or None when there is none at all. `say` is told of each damaged one passed over."""
+    """
+    The newest checkpoint of a stage that verifies, or None when there is none at all. `say` is told of each damaged
+    one passed over.
+    """
     damaged = []
     for path in reversed(list_checkpoints(folder)):
         problem = verify(path)
@@ -135,8 +144,8 @@ def find_checkpoint(folder: Path, say=None) -> Path | None:
 
 def resolve_run(run: str, runs: Path = Path("runs"), say=None) -> Path:
     """
-    RUN -> checkpoint folder. RUN is a name in runs/, a run folder, a stage folder (runs/x/base) or a checkpoint folder; of a run the
-    furthest stage is meant.
+    RUN -> checkpoint folder. RUN is a name in runs/, a run folder, a stage folder (runs/x/base) or a checkpoint
+    folder; of a run the furthest stage is meant.
     """
     candidates = [Path(run)] if os.sep in run or run in (".", "..") else [runs / run, Path(run)]
     folder = next((p for p in candidates if p.is_dir()), None)
@@ -148,21 +157,27 @@ def resolve_run(run: str, runs: Path = Path("runs"), say=None) -> Path:
         problem = verify(folder)
         if problem:
             others = [p.name for p in list_checkpoints(folder.parent) if p != folder and not verify(p)]
-            raise UserError(problem, f"use {folder.parent / others[-1]} instead" if others else "train this stage again")
+            raise UserError(
+                problem, f"use {folder.parent / others[-1]} instead" if others else "train this stage again"
+            )
         return folder
     for stage in (folder, *(folder / name for name in STAGES)):
         if list_checkpoints(stage):
             return find_checkpoint(stage, say)
     looked = ", ".join(f"{folder / s}/checkpoint-*" for s in STAGES)
     there = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
-    raise UserError(f"no checkpoint in {folder} (looked for {looked}; found: {there})", f"acorn train base --run {folder.name}")
+    raise UserError(
+        f"no checkpoint in {folder} (looked for {looked}; found: {there})", f"acorn train base --run {folder.name}"
+    )
 
 
 def load_checkpoint(path: Path, device="cpu", dtype: torch.dtype = torch.float32):
     """A verified checkpoint folder -> (model in eval mode, tokenizer, state dict). dtype: of activations."""
     path = Path(path)
     description = json.loads((path / "model.json").read_text(encoding="utf-8"))
-    model = build(description["kind"], from_dict(MODELS[description["kind"]][0], description["config"], str(path / "model.json")))
+    model = build(
+        description["kind"], from_dict(MODELS[description["kind"]][0], description["config"], str(path / "model.json"))
+    )
     model.load_state_dict(load_file(path / "model.safetensors"))
     model.compute_dtype = dtype
     state = json.loads((path / "state.json").read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """
-What a run leaves behind beside its weights: metrics.jsonl (one JSON object a line), env.json (how it was made), and the line
-that a person watches.
+What a run leaves behind beside its weights: metrics.jsonl (one JSON object a line), env.json (how it was made), and
+the line that a person watches.
 """
 
 import json
@@ -14,8 +14,8 @@ from pathlib import Path
 
 class RunLog:
     """
-    Appends rows to FOLDER/metrics.jsonl and shows progress on stderr. A resumed run drops the rows behind its checkpoint first, so the file
-    reads as if the run had never stopped.
+    Appends rows to FOLDER/metrics.jsonl and shows progress on stderr. A resumed run drops the rows behind its
+    checkpoint first, so the file reads as if the run had never stopped.
     """
 
     def __init__(self, folder: Path, after_step: int = 0, show: bool = True):
@@ -37,8 +37,14 @@ class RunLog:
         self.shown = now
         fill = int(20 * step / max(1, steps))
         bar = f"[{'#' * fill}{'.' * (20 - fill)}] " if terminal else ""
-        text = f"{name} {bar}{step}/{steps}  loss {row['loss']:.4f}  {row['tokens_per_s']:,.0f} tokens/s  {clock(left_s)} left"
-        print(f"\r\033[K{text}" if terminal else text, end="\n" if last or not terminal else "", file=sys.stderr, flush=True)
+        rate = f"{row['tokens_per_s']:,.0f} tokens/s"
+        text = f"{name} {bar}{step}/{steps}  loss {row['loss']:.4f}  {rate}  {clock(left_s)} left"
+        print(
+            f"\r\033[K{text}" if terminal else text,
+            end="\n" if last or not terminal else "",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def say(self, text: str) -> None:
         if self.show:
@@ -103,7 +109,9 @@ def git_state() -> tuple[str, bool]:
     here = Path(__file__).resolve().parent.parent
 
     def git(*args: str) -> str:
-        return subprocess.run(["git", "-C", str(here), *args], capture_output=True, text=True, timeout=10).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(here), *args], capture_output=True, text=True, timeout=10
+        ).stdout.strip()
 
     try:
         commit = git("rev-parse", "HEAD") if (here / ".git").exists() else ""

@@ -1,6 +1,6 @@
 """
-What this process runs on: device, compute dtype, ranks. Functions that return a `Runtime`; no globals, nothing at import.
-Started by torchrun there are N ranks, otherwise one; one rank is the degenerate case of N.
+What this process runs on: device, compute dtype, ranks. Functions that return a `Runtime`; no globals, nothing at
+import. Started by torchrun there are N ranks, otherwise one; one rank is the degenerate case of N.
 """
 
 import os
@@ -103,8 +103,8 @@ def gemm_flops(dtype: torch.dtype, device: str = "cpu", size: int = 512, repeats
 
 def keep_freed_memory() -> None:
     """
-    Tell glibc to keep freed blocks. By default it gives every large temporary back to the kernel, and each operator then
-    pays page faults for its output: 15 to 20 % of a training step on 2 cores. Does nothing on other C libraries.
+    Tell glibc to keep freed blocks. By default it gives every large temporary back to the kernel, and each operator
+    then pays page faults for its output: 15 to 20 % of a training step on 2 cores. Does nothing on other C libraries.
     """
     import ctypes
 

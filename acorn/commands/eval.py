@@ -20,7 +20,10 @@ from acorn.runlog import write_json
 
 @dataclass
 class Eval:
-    """Score a run: bits per byte on its validation documents, and its recipe's held-out tasks. Writes eval.json into the run."""
+    """
+    Score a run: bits per byte on its validation documents, and its recipe's held-out tasks. Writes eval.json into the
+    run.
+    """
 
     target: tyro.conf.Positional[str]  # a run in runs/, or a path to a run, stage or checkpoint
     recipe: str | None = None  # whose tasks to ask; none: bits per byte only
@@ -43,16 +46,27 @@ class Eval:
         data = self.data or home / "data"
         if (data / "manifest.json").exists():
             shards = open_shards(data, tokenizer)
-            score = bits_per_byte(model, shards.documents("val"), tokenizer, model.config.block_size, place, self.eval_tokens)
-            result["bpb"] = {"value": score.value, "bytes": score.bytes, "documents": score.documents, "tokens": score.tokens}
+            score = bits_per_byte(
+                model, shards.documents("val"), tokenizer, model.config.block_size, place, self.eval_tokens
+            )
+            result["bpb"] = {
+                "value": score.value,
+                "bytes": score.bytes,
+                "documents": score.documents,
+                "tokens": score.tokens,
+            }
         elif self.data:
-            raise UserError(f"no token shards in {data}", f"acorn data import TEXT --tokenizer {path}/tokenizer.json --out {data}")
+            raise UserError(
+                f"no token shards in {data}", f"acorn data import TEXT --tokenizer {path}/tokenizer.json --out {data}"
+            )
         if self.recipe:
             recipe = get_recipe(self.recipe)
             if note := recipe.prepare():
                 print(note, file=sys.stderr)
             examples = recipe.examples(self.seed, self.n)
-            result["tasks"][recipe.name] = score_examples(Engine(model, tokenizer), examples, recipe.grade, recipe.version)
+            result["tasks"][recipe.name] = score_examples(
+                Engine(model, tokenizer), examples, recipe.grade, recipe.version
+            )
         if "bpb" not in result and not result["tasks"]:
             hint = f"acorn eval {self.target} --recipe {min(RECIPES)}"
             raise UserError(f"nothing to score: {home} has no data folder and no recipe is named", hint)
@@ -68,12 +82,16 @@ class Eval:
 def summary(result: dict) -> str:
     lines = []
     if bpb := result.get("bpb"):
-        lines.append(f"bits per byte   {bpb['value']:.4f}   ({bpb['documents']:,} validation documents, {bpb['bytes']:,} bytes)")
+        lines.append(
+            f"bits per byte   {bpb['value']:.4f}   ({bpb['documents']:,} validation documents, {bpb['bytes']:,} bytes)"
+        )
     for name, task in result["tasks"].items():
         lines.append(f"{name}: {task['n']} held-out requests")
         for key, words in (("valid", "validate"), ("right", "do what was asked")):
             share = task[key]
-            lines.append(f"  {words:<18} {share['value']:6.1%}   (95 % interval {share['low']:.1%} to {share['high']:.1%})")
+            lines.append(
+                f"  {words:<18} {share['value']:6.1%}   (95 % interval {share['low']:.1%} to {share['high']:.1%})"
+            )
         for sample in task["samples"][:3]:
             verdict = "right" if sample["right"] else f"wrong: {sample['why']}"
             reply = "\n".join("    " + line for line in sample["reply"].splitlines())

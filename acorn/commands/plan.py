@@ -37,19 +37,24 @@ class PlanCommand:
 
 
 def table(p: Plan, figures: dict, asked: PlanCommand) -> str:
-    where = f"{asked.gpus} x H100 at {asked.mfu:.0%} of peak" if asked.gpus else f"CPU at {asked.cpu_gflops:.0f} GFLOP/s"
+    where = (
+        f"{asked.gpus} x H100 at {asked.mfu:.0%} of peak" if asked.gpus else f"CPU at {asked.cpu_gflops:.0f} GFLOP/s"
+    )
     hours = figures["hours"]
     rows = [
-        ("shape", f"{p.depth} layers x {p.n_embd}, {p.n_head} heads, vocabulary {p.vocab_size:,}, context {p.block_size:,}"),
-        ("parameters", f"{p.parameters / 1e6:,.1f} M  ({p.matrices / 1e6:,.1f} M in blocks, {p.head / 1e6:,.1f} M head, as much embedding)"),
+        ("shape", f"{p.depth} x {p.n_embd}, {p.n_head} heads, vocabulary {p.vocab_size:,}, context {p.block_size:,}"),
+        ("parameters", f"{p.parameters / 1e6:,.1f} M  (blocks {p.matrices / 1e6:,.1f} M, head {p.head / 1e6:,.1f} M)"),
         ("horizon", f"{p.tokens / 1e9:,.3f} B tokens in {p.steps:,} steps of {p.batch_tokens:,}"),
         ("compute", f"{p.flops:.2e} FLOPs  ({p.flops_per_token / 1e6:,.0f} MFLOP a token)"),
-        ("peak lr", f"matrices {p.matrix_lr:.4f}, embedding {p.embed_lr:.3f}, head {p.head_lr:.4f}, weight decay {p.weight_decay:.3f}"),
+        ("peak lr", f"matrices {p.matrix_lr:.4f}, embedding {p.embed_lr:.3f}, head {p.head_lr:.4f}"),
+        ("decay", f"{p.weight_decay:.3f} of the matrices, times their learning rate"),
         ("time", f"{hours:,.1f} h" if hours >= 1 else f"{hours * 60:,.1f} min") ,
         ("on", where),
         ("memory", f"about {figures['memory_bytes'] / 1e9:,.1f} GB{' a card' if asked.gpus else ''}"),
     ]  # fmt: skip
     if asked.gpus:
         rows.append(("cost", f"about ${figures['dollars']:,.0f} at ${asked.dollars:.2f} a GPU hour"))
-        rows.append(("fits", "yes, on 80 GB cards" if figures["fits"] else "no: 80 GB cards are too small at this micro-batch"))
+        rows.append(
+            ("fits", "yes, on 80 GB cards" if figures["fits"] else "no: 80 GB cards are too small at this micro-batch")
+        )
     return "\n".join(f"{name:<11} {value}" for name, value in rows)

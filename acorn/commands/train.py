@@ -66,7 +66,9 @@ class Sft:
     name: Name = "base"  # name of the run; everything goes to runs/NAME/sft
     init: str | None = None  # run or checkpoint to start from (default: the base stage of this run)
     recipe: str | None = None  # take conversations from this recipe
-    chats: list[Path] = field(default_factory=list)  # and from these .jsonl files (messages, or instruction and response)
+    chats: list[Path] = field(
+        default_factory=list
+    )  # and from these .jsonl files (messages, or instruction and response)
     count: int = 20_000  # conversations to draw from the recipe
     minutes: float | None = None  # horizon in minutes of training on this machine, measured first
     epochs: float = 2.0  # horizon in passes over the conversations
@@ -91,7 +93,10 @@ class Sft:
 
 
 def run_stage(stage_name: str, asked, make_stage) -> int:
-    """Settle the options, build the stage, train it. `make_stage(config, place)` -> (make, plan-independent pieces); see below."""
+    """
+    Settle the options, build the stage, train it. `make_stage(config, place)` -> (make, plan-independent pieces); see
+    below.
+    """
     folder = Path("runs") / asked.name / stage_name
     config = settle(asked, folder)
     place = runtime.start(config.device, config.dtype)
@@ -113,7 +118,10 @@ def run_stage(stage_name: str, asked, make_stage) -> int:
 
 
 def base_stage(config: Base, place: Runtime):
-    """-> (config with nothing open, make() -> (model, optimizer, stage), tokenizer, name of the figure that picks the best)"""
+    """
+    -> (config with nothing open, make() -> (model, optimizer, stage), tokenizer, name of the figure that picks the
+    best)
+    """
     home = Path("runs") / config.name
     data = config.data or home / "data"
     tokenizer = load_tokenizer(home / "tokenizer.json", data / "tokenizer.json")
@@ -121,11 +129,15 @@ def base_stage(config: Base, place: Runtime):
 
     def shape(tokens: int | None) -> Plan:
         p = plan(config.depth, tokens, tokenizer.n_vocab, config.block_size, config.batch_tokens, config.n_embd)
-        given = {k: v for k in ("matrix_lr", "embed_lr", "head_lr", "micro_rows") if (v := getattr(config, k)) is not None}
+        given = {
+            k: v for k in ("matrix_lr", "embed_lr", "head_lr", "micro_rows") if (v := getattr(config, k)) is not None
+        }
         return dataclasses.replace(p, **given)
 
     def make(p: Plan):
-        model = Nano(NanoConfig(tokenizer.n_vocab, p.depth, p.n_head, p.n_kv_head, p.n_embd, p.block_size, bigram=config.bigram))
+        model = Nano(
+            NanoConfig(tokenizer.n_vocab, p.depth, p.n_head, p.n_kv_head, p.n_embd, p.block_size, bigram=config.bigram)
+        )
         model.init_weights(runtime.seed_everything(config.seed))
         model.compute_dtype = place.dtype
         model.to(place.device)
@@ -152,15 +164,25 @@ def sft_stage(config: Sft, place: Runtime):
     data, dropped = render_all(train_chats, tokenizer, length)
     held_out, _ = render_all(val_chats, tokenizer, length)
     if not data or not held_out:
-        raise UserError(f"none of the {len(train_chats) + len(val_chats)} conversations fits the context of {length} tokens")
+        raise UserError(
+            f"none of the {len(train_chats) + len(val_chats)} conversations fits the context of {length} tokens"
+        )
     if dropped and place.first:
-        print(f"sft: {dropped} of {len(train_chats)} conversations do not fit the context of {length} tokens and are left out")
+        print(
+            f"sft: {dropped} of {len(train_chats)} conversations are longer than {length} tokens and left out"
+        )
     batch_tokens = config.batch_tokens or 8192
 
     def make():
         runtime.seed_everything(config.seed)
         model, _, _ = checkpoint.load_checkpoint(start, place.device, place.dtype)
-        p = plan(model.config.n_layer, vocab_size=tokenizer.n_vocab, block_size=length, batch_tokens=batch_tokens, n_embd=model.config.n_embd)
+        p = plan(
+            model.config.n_layer,
+            vocab_size=tokenizer.n_vocab,
+            block_size=length,
+            batch_tokens=batch_tokens,
+            n_embd=model.config.n_embd,
+        )
         stage = ChatStage(data, held_out, place, batch_tokens, config.micro_tokens, config.seed, config.prompt_weight)
         return model.train(), make_optimizer(model, p, place, config.lr_scale, config.weight_decay), stage
 
@@ -184,7 +206,10 @@ def conversations(config: Sft) -> tuple[list, list]:
         val_chats += chats[::50]
         train_chats += [c for i, c in enumerate(chats) if i % 50]
     if not train_chats:
-        raise UserError("there are no conversations to learn from", f"acorn train sft --recipe {min(RECIPES)}  (or --chats FILE.jsonl)")
+        raise UserError(
+            "there are no conversations to learn from",
+            f"acorn train sft --recipe {min(RECIPES)}  (or --chats FILE.jsonl)",
+        )
     return train_chats, val_chats
 
 
@@ -192,4 +217,7 @@ def load_tokenizer(*places: Path) -> Tokenizer:
     for path in places:
         if path.exists():
             return Tokenizer.load(path)
-    raise UserError(f"no tokenizer: neither of {', '.join(map(str, places))} exists", f"acorn tokenizer train TEXT --out {places[0]}")
+    raise UserError(
+        f"no tokenizer: neither of {', '.join(map(str, places))} exists",
+        f"acorn tokenizer train TEXT --out {places[0]}",
+    )

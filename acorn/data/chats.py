@@ -15,8 +15,8 @@ BAD_SHARE = 0.05  # of the lines; above it the file is refused
 
 def read_conversations(path: Path) -> list[list[dict]]:
     """
-    -> lists of {"role", "content"}. Broken lines are counted and reported; above 5 % of them (or when nothing is left) UserError names the
-    first one.
+    -> lists of {"role", "content"}. Broken lines are counted and reported; above 5 % of them (or when nothing is left)
+    UserError names the first one.
     """
     good, bad, first = [], 0, ""
     try:
@@ -61,4 +61,7 @@ def conversation(line: str) -> list[dict]:
     answer = row.get("output") or row.get("response")
     if not isinstance(question, str) or not isinstance(answer, str) or not isinstance(more, str):
         raise ValueError("neither messages nor instruction and output (or response)")
-    return [{"role": "user", "content": f"{question}\n\n{more}" if more else question}, {"role": "assistant", "content": answer}]
+    return [
+        {"role": "user", "content": f"{question}\n\n{more}" if more else question},
+        {"role": "assistant", "content": answer},
+    ]

@@ -23,9 +23,9 @@ class BitsPerByte:
 def bits_per_byte(model, documents: Iterable[np.ndarray], tokenizer, length: int, runtime: Runtime, max_tokens: int = 0,
                   batch_tokens: int = 8192) -> BitsPerByte:  # fmt: skip
     """
-    documents: token arrays that begin with BOS. Each is cut into windows of `length` targets; every window starts at BOS again, so that a
-    window is what a model sees when it is asked. max_tokens: stop after the document that reaches it; 0 = all.
-    Ranks share the windows and agree on the result.
+    documents: token arrays that begin with BOS. Each is cut into windows of `length` targets; every window starts at
+    BOS again, so that a window is what a model sees when it is asked. max_tokens: stop after the document that reaches
+    it; 0 = all. Ranks share the windows and agree on the result.
     """
     size = tokenizer.token_bytes()
     windows, n_bytes, n_tokens, n_documents = [], 0, 0, 0

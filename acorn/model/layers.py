@@ -1,6 +1,6 @@
 """
-Leaves that the models share: norm, rotary embedding, squared ReLU, linear, attention, and the loss over a large vocabulary.
-Each custom backward has a plain twin in tests/model/test_layers_math.py.
+Leaves that the models share: norm, rotary embedding, squared ReLU, linear, attention, and the loss over a large
+vocabulary. Each custom backward has a plain twin in tests/model/test_layers_math.py.
 
 Legend: B batch, T tokens, C channels, H query heads, G key/value heads, D head size, V vocabulary, N = B * T.
 """
@@ -24,7 +24,11 @@ class Linear(nn.Linear):
 
 def rms_norm(x: Tensor) -> Tensor:
     """x / sqrt(mean(x²) + eps) over the last dimension, without weights."""
-    return _RMSNorm.apply(x) if x.device.type == "cpu" and not torch.compiler.is_compiling() else F.rms_norm(x, (x.shape[-1],), eps=EPS)
+    return (
+        _RMSNorm.apply(x)
+        if x.device.type == "cpu" and not torch.compiler.is_compiling()
+        else F.rms_norm(x, (x.shape[-1],), eps=EPS)
+    )
 
 
 class _RMSNorm(torch.autograd.Function):
@@ -36,7 +40,13 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
         # trap: the mean of squares must be fp32, bf16 has 8 bits; linalg.vector_norm accumulates in fp32 without a copy
-        r = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_().div_(x.shape[-1]).add_(EPS).rsqrt_()
+        r = (
+            torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+            .square_()
+            .div_(x.shape[-1])
+            .add_(EPS)
+            .rsqrt_()
+        )
         y = x * r.to(x.dtype)
         ctx.save_for_backward(y, r)
         return y
@@ -68,22 +78,37 @@ class _ReLU2(torch.autograd.Function):
 
 
 def rope_tables(length: int, head_dim: int, base: float, device=None) -> tuple[Tensor, Tensor]:
-    """cos and sin, each (length, D/2) float32: the angle of position t and pair i is t * base^(-2i/D) (arXiv 2104.09864)."""
+    """
+    cos and sin, each (length, D/2) float32: the angle of position t and pair i is t * base^(-2i/D) (arXiv 2104.09864).
+    """
     inv = base ** (-torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
     angle = torch.outer(torch.arange(length, device=device, dtype=torch.float32), inv)
     return angle.cos(), angle.sin()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate pairs (i, i + D/2) of the last dimension, as Llama does. x (B, T, H, D); cos, sin (T, 1, D/2) or (B, T, 1, D/2)."""
+    """
+    Rotate pairs (i, i + D/2) of the last dimension, as Llama does. x (B, T, H, D); cos, sin (T, 1, D/2) or (B, T, 1,
+    D/2).
+    """
     a, b = x.chunk(2, dim=-1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = True, scale: float | None = None) -> Tensor:
-    """q (B, H, T, D), k and v (B, G, S, D) -> (B, H, T, D). mask: boolean, broadcast to (B, H, T, S), True = may look."""
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = True, scale: float | None = None
+) -> Tensor:
+    """
+    q (B, H, T, D), k and v (B, G, S, D) -> (B, H, T, D). mask: boolean, broadcast to (B, H, T, S), True = may look.
+    """
     scale = q.shape[-1] ** -0.5 if scale is None else scale
-    if q.device.type == "cpu" and causal and mask is None and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+    if (
+        q.device.type == "cpu"
+        and causal
+        and mask is None
+        and torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
+    ):
         if k.shape[1] != q.shape[1]:
             k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], dim=1) for t in (k, v))
         return _BlockAttention.apply(q, k, v, scale)
@@ -94,8 +119,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: 
 
 class _BlockAttention(torch.autograd.Function):
     """
-    Causal attention for training on CPU, a block of 128 queries at a time, so that half of the scores are never computed. It keeps
-    the probabilities, as a CPU has the memory, and is two to three times as fast as torch's flash kernel (docs/BENCHMARKS.md).
+    Causal attention for training on CPU, a block of 128 queries at a time, so that half of the scores are never
+    computed. It keeps the probabilities, as a CPU has the memory, and is two to three times as fast as torch's flash
+    kernel (docs/BENCHMARKS.md).
     """
 
     BLOCK = 128
@@ -134,8 +160,8 @@ class _BlockAttention(torch.autograd.Function):
 
 def weighted_nll(x: Tensor, weight: Tensor, targets: Tensor, weights: Tensor, chunk: int = 0) -> Tensor:
     """
-    Σ weightsᵢ · nllᵢ, where nll is the cross-entropy of x @ weightᵀ against targets; the (N, V) logits never exist as a whole.
-    x (N, C) in compute dtype, weight (V, C) fp32, targets (N,) int64, weights (N,) fp32 -> scalar fp32.
+    Σ weightsᵢ · nllᵢ, where nll is the cross-entropy of x @ weightᵀ against targets; the (N, V) logits never exist as
+    a whole. x (N, C) in compute dtype, weight (V, C) fp32, targets (N,) int64, weights (N,) fp32 -> scalar fp32.
     chunk: rows at a time; 0 picks about 8 MB of logits on CPU (stays in the last-level cache), 256 MB on a GPU.
     """
     if not chunk:
@@ -145,7 +171,8 @@ def weighted_nll(x: Tensor, weight: Tensor, targets: Tensor, weights: Tensor, ch
 
 class _ChunkedNLL(torch.autograd.Function):
     """
-    The gradient needs nothing from above but one scalar, so it is computed chunk by chunk in forward, in place over the logits.
+    The gradient needs nothing from above but one scalar, so it is computed chunk by chunk in forward, in place over
+    the logits.
     """
 
     @staticmethod

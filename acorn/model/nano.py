@@ -1,7 +1,7 @@
 """
 nano: the model that acorn grows. Pre-norm RMSNorm without weights, RoPE, QK-norm, squared ReLU, no biases, untied head,
-learned residual scales; grouped-query attention where n_kv_head < n_head. Everything here folds exactly into stock classes at
-export, but `bigram` (a hashed table of token pairs, off by default).
+learned residual scales; grouped-query attention where n_kv_head < n_head. Everything here folds exactly into stock
+classes at export, but `bigram` (a hashed table of token pairs, off by default).
 """
 
 import math
@@ -106,7 +106,8 @@ class Nano(nn.Module):
     @torch.no_grad()
     def init_weights(self, generator: torch.Generator | None = None) -> None:
         """
-        embed N(0, 1)   q, k, v U(±√3/√C)   up U(±0.4·√3/√C)   out, down 0   head N(0, 0.001)   scales 1.15 → 1.05   bigram 0
+        embed N(0, 1)   q, k, v U(±√3/√C)   up U(±0.4·√3/√C)   out, down 0   head N(0, 0.001)   scales 1.15 → 1.05  
+        bigram 0
         """
         bound = math.sqrt(3 / self.config.n_embd)
         self.embed.weight.normal_(0, 1, generator=generator)
@@ -154,7 +155,9 @@ class Nano(nn.Module):
     def pair_hash(self, ids: Tensor, cache: KVCache | None) -> Tensor:
         """(B, T) -> row of the bigram table for (previous token, token); the first token's previous is 0."""
         if cache is not None:
-            raise UserError("a model with a bigram table cannot decode with a cache yet", "set bigram = 0 in the config")
+            raise UserError(
+                "a model with a bigram table cannot decode with a cache yet", "set bigram = 0 in the config"
+            )
         before = F.pad(ids[:, :-1], (1, 0))
         return (before * 1_000_003 + ids * 7919) % self.config.bigram
 
@@ -182,6 +185,9 @@ class Nano(nn.Module):
         return groups
 
     def flops_per_token(self, length: int) -> float:
-        """Training FLOPs a token at this context: 6 a matrix weight, and 12 · L · C · T/2 for causal attention (PaLM, appendix B)."""
+        """
+        Training FLOPs a token at this context: 6 a matrix weight, and 12 · L · C · T/2 for causal attention (PaLM,
+        appendix B).
+        """
         matrices = sum(p.numel() for p in self.groups()["matrix"]) + self.head.weight.numel()
         return 6 * matrices + 6 * self.config.n_layer * self.config.n_embd * length

@@ -1,12 +1,12 @@
 """
 Muon for the matrices, AdamW for the rest: one class for 1 or N ranks, with sharded state.
 
-Muon (K. Jordan 2024): the momentum of a matrix is replaced by the nearest semi-orthogonal matrix, found by the Polar Express iteration
-(arXiv 2505.16932); NorMuon (arXiv 2510.05491) then evens out the rows; cautious weight decay (arXiv 2510.12402) shrinks
-only where the update agrees in sign with the weight. Matrices of one shape are one batch.
+Muon (K. Jordan 2024): the momentum of a matrix is replaced by the nearest semi-orthogonal matrix, found by the Polar
+Express iteration (arXiv 2505.16932); NorMuon (arXiv 2510.05491) then evens out the rows; cautious weight decay (arXiv
+2510.12402) shrinks only where the update agrees in sign with the weight. Matrices of one shape are one batch.
 
-Every rank holds all weights. Of the state, rank r holds its share: of a stack of matrices the ones it updates, of an AdamW tensor a
-flat slice. `state_dict` gathers whole tensors by parameter name, so a run saved on 2 ranks resumes on 1.
+Every rank holds all weights. Of the state, rank r holds its share: of a stack of matrices the ones it updates, of an
+AdamW tensor a flat slice. `state_dict` gathers whole tensors by parameter name, so a run saved on 2 ranks resumes on 1.
 """
 
 import torch
@@ -24,7 +24,9 @@ POLAR_EXPRESS = (
 
 
 def orthogonalize(x: Tensor) -> Tensor:
-    """(n, R, C) -> U Vᵀ of each matrix, nearly: singular values land within a few percent of 1. Computes in the dtype of x."""
+    """
+    (n, R, C) -> U Vᵀ of each matrix, nearly: singular values land near 1. Computes in the dtype of x.
+    """
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x  # the product below is over the short side
     x = x / (x.norm(dim=(-2, -1), keepdim=True) * 1.02 + 1e-6)
@@ -37,12 +39,14 @@ def orthogonalize(x: Tensor) -> Tensor:
 
 class MuonAdamW:
     """
-    named: name -> parameter. groups: group name -> parameters ("matrix" goes to Muon). lr: group name -> peak learning rate.
-    weight_decay: of the matrices, multiplied by their learning rate. rank, world: this rank and how many share the state.
+    named: name -> parameter. groups: group name -> parameters ("matrix" goes to Muon). lr: group name -> peak learning
+    rate.
+    weight_decay: of the matrices, multiplied by their learning rate. rank, world: this rank and how many share the
+    state.
     """
 
     def __init__(self, named: dict[str, nn.Parameter], groups: dict[str, list[nn.Parameter]], lr: dict[str, float],
-                 weight_decay: float = 0.0, dtype: torch.dtype = torch.float32, rank: int = 0, world: int = 1):  # fmt: skip
+                 weight_decay: float = 0.0, dtype: torch.dtype = torch.float32, rank: int = 0, world: int = 1):  # fmt: skip  # noqa: E501
         self.rank, self.world, self.dtype = rank, world, dtype
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         names = {id(p): name for name, p in named.items()}
@@ -52,7 +56,9 @@ class MuonAdamW:
             by_shape.setdefault(tuple(p.shape), []).append(p)
         for params in by_shape.values():
             self.stacks.append(_Stack([names[id(p)] for p in params], params, rank, world))
-        self.slices = [_Slice(names[id(p)], p, group, rank, world) for group, ps in groups.items() if group != "matrix" for p in ps]
+        self.slices = [
+            _Slice(names[id(p)], p, group, rank, world) for group, ps in groups.items() if group != "matrix" for p in ps
+        ]
 
     @torch.no_grad()
     def step(self, lr_scale: float = 1.0, momentum: float = 0.95) -> None:
@@ -91,7 +97,9 @@ class MuonAdamW:
         s.first.lerp_(grad, 1 - betas[0])
         s.second.mul_(betas[1]).addcmul_(grad, grad, value=1 - betas[1])
         scale = (1 - betas[1] ** self.steps) ** 0.5
-        s.own(s.param.data).addcdiv_(s.first, s.second.sqrt().div_(scale).add_(eps), value=-lr / (1 - betas[0] ** self.steps))
+        s.own(s.param.data).addcdiv_(
+            s.first, s.second.sqrt().div_(scale).add_(eps), value=-lr / (1 - betas[0] ** self.steps)
+        )
 
     def state_dict(self) -> dict[str, Tensor]:
         """Name -> whole tensor on CPU, the same on all ranks whatever their number."""
@@ -129,7 +137,9 @@ class _Stack:
     def gather(self) -> dict[str, Tensor]:
         out = {}
         for key, held in (("momentum", self.momentum), ("second", self.second)):
-            like = held[0] if len(held) else torch.zeros_like(self.params[0]) if key == "momentum" else self._second_like()
+            like = (
+                held[0] if len(held) else torch.zeros_like(self.params[0]) if key == "momentum" else self._second_like()
+            )
             whole = list(held) if self.world == 1 else _all_gather(list(held), like, self.per, self.world)
             out.update({f"{name}.{key}": t.detach().cpu().clone() for name, t in zip(self.names, whole)})
         return out
@@ -184,7 +194,10 @@ class _Slice:
 
 
 def _all_gather(mine: list[Tensor], like: Tensor, per: int, world: int) -> list[Tensor]:
-    """Each rank gives up to `per` tensors shaped like `like` -> per * world tensors, in rank order, zeros where a rank had fewer."""
+    """
+    Each rank gives up to `per` tensors shaped like `like` -> per * world tensors, in rank order, zeros where a rank
+    had fewer.
+    """
     padded = like.new_zeros((per, *like.shape))
     for i, t in enumerate(mine):
         padded[i] = t

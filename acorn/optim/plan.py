@@ -1,9 +1,10 @@
 """
-The --depth dial: depth and horizon -> shape, batch, learning rates, weight decay. Pure arithmetic: print it, test it, plot it.
+The --depth dial: depth and horizon -> shape, batch, learning rates, weight decay. Pure arithmetic: print it, test it,
+plot it.
 
-Batch and learning rates follow the *actual* horizon (tokens), not the depth alone: at a 5-minute horizon nanochat's depth-derived batch
-takes a quarter of the useful steps. Constants measured by us on CPU (docs/BENCHMARKS.md) for depth <= 6, taken from public sweeps for
-depth >= 8; between, interpolation.
+Batch and learning rates follow the *actual* horizon (tokens), not the depth alone: at a 5-minute horizon nanochat's
+depth-derived batch takes a quarter of the useful steps. Constants measured by us on CPU (docs/BENCHMARKS.md) for depth
+<= 6, taken from public sweeps for depth >= 8; between, interpolation.
 """
 
 import math
@@ -45,10 +46,13 @@ class Plan:
         return self.flops_per_token * self.tokens
 
     def peak_memory_bytes(self, cpu: bool) -> float:
-        """Weights, gradients, Muon and AdamW state in fp32, plus the activations that one micro-batch keeps for backward."""
+        """
+        Weights, gradients, Muon and AdamW state in fp32, plus the activations that one micro-batch keeps for backward.
+        """
         state = 4 * (self.parameters * 2 + self.matrices + 4 * self.head)
         rows = self.micro_rows * self.block_size
-        # per token and layer: about 34 C values (norms, q k v, attention, 4C up twice); on CPU the attention also keeps its probabilities
+        # per token and layer: about 34 C values (norms, q k v, attention, 4C up twice); on CPU the attention also
+        # keeps its probabilities
         activations = rows * self.depth * self.n_embd * 34 * (4 if cpu else 2)
         scores = rows * self.block_size * self.n_head * self.depth * 0.6 * 4 if cpu else 0
         return state + activations + scores
@@ -58,7 +62,10 @@ class Plan:
 
 
 def vocabulary(depth: int) -> int:
-    """A head as wide as a big model's costs a small one most of its time: 2K at depth 2-3, 4K at 4-5, 8K to 8, 16K to 11, then 32K."""
+    """
+    A head as wide as a big model's costs a small one most of its time: 2K at depth 2-3, 4K at 4-5, 8K to 8, 16K to 11,
+    then 32K.
+    """
     return next(v for d, v in ((3, 2048), (5, 4096), (8, 8192), (11, 16384), (10**9, 32768)) if depth <= d)
 
 
@@ -87,15 +94,29 @@ def plan(depth: int, tokens: int | None = None, vocab_size: int | None = None, b
     vocab, length = vocab_size or vocabulary(depth), block_size or context(depth)
     matrices, head = 12 * depth * width**2, vocab * width
     horizon = tokens or int(ratio * (matrices + head))
-    # B = 131K (D / 0.3B)^0.45 for long horizons (arXiv 2505.13738 gives 0.38, the step law 0.57); small runs want at least 2K tokens
+    # B = 131K (D / 0.3B)^0.45 for long horizons (arXiv 2505.13738 gives 0.38, the step law 0.57); small runs want at
+    # least 2K tokens
     batch = batch_tokens or max(2048, int(131_072 * (horizon / 3e8) ** 0.45))
     rows = max(1, round(batch / length))
     # learning rates: tuned at 131K tokens a step over 0.3B; they go with sqrt(batch), within the range that was tried
     scale = min(2.0, max(0.5, (rows * length / 131_072) ** 0.25))
+    width_scale = math.sqrt(768 / width) * scale
     return Plan(
-        depth=depth, n_embd=width, n_head=width // head_dim, n_kv_head=width // head_dim, vocab_size=vocab, block_size=length,
-        tokens=horizon, batch_tokens=rows * length, micro_rows=max(1, min(rows, 8192 // length if depth <= 6 else 65_536 // length)),
-        matrix_lr=0.026 * scale, embed_lr=0.3 * math.sqrt(768 / width) * scale, head_lr=0.004 * math.sqrt(768 / width) * scale,
-        scalar_lr=0.05, weight_decay=0.2 * math.sqrt(rows * length / 131_072) * min(1.0, 4e8 / horizon) ** 0.5,
-        matrices=matrices, head=head, flops_per_token=6 * (matrices + head) + 6 * depth * width * length,
-    )  # fmt: skip
+        depth=depth,
+        n_embd=width,
+        n_head=width // head_dim,
+        n_kv_head=width // head_dim,
+        vocab_size=vocab,
+        block_size=length,
+        tokens=horizon,
+        batch_tokens=rows * length,
+        micro_rows=max(1, min(rows, (8192 if depth <= 6 else 65_536) // length)),
+        matrix_lr=0.026 * scale,
+        embed_lr=0.3 * width_scale,
+        head_lr=0.004 * width_scale,
+        scalar_lr=0.05,
+        weight_decay=0.2 * math.sqrt(rows * length / 131_072) * min(1.0, 4e8 / horizon) ** 0.5,
+        matrices=matrices,
+        head=head,
+        flops_per_token=6 * (matrices + head) + 6 * depth * width * length,
+    )

@@ -1,4 +1,6 @@
-"""Learning rate, momentum and weight decay as pure functions of progress (step / steps), so that they fit any horizon."""
+"""
+Learning rate, momentum and weight decay as pure functions of progress (step / steps), so that they fit any horizon.
+"""
 
 
 def lr_scale(step: int, steps: int, warmup: float, cooldown: float, floor: float) -> float:

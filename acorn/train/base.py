@@ -15,7 +15,17 @@ class BaseStage:
     eval_tokens: how much of the validation split (from its start, so always the same documents) is scored.
     """
 
-    def __init__(self, shards: Shards, tokenizer, runtime: Runtime, length: int, rows: int, micro_rows: int, seed: int, eval_tokens: int):
+    def __init__(
+        self,
+        shards: Shards,
+        tokenizer,
+        runtime: Runtime,
+        length: int,
+        rows: int,
+        micro_rows: int,
+        seed: int,
+        eval_tokens: int,
+    ):
         self.stream = RowStream(shards, "train", length, seed)
         self.shards, self.tokenizer, self.runtime = shards, tokenizer, runtime
         self.length, self.rows, self.micro_rows, self.eval_tokens = length, rows, micro_rows, eval_tokens
@@ -29,7 +39,9 @@ class BaseStage:
         ]
 
     def evaluate(self, model) -> dict[str, float]:
-        result = bits_per_byte(model, self.shards.documents("val"), self.tokenizer, self.length, self.runtime, self.eval_tokens)
+        result = bits_per_byte(
+            model, self.shards.documents("val"), self.tokenizer, self.length, self.runtime, self.eval_tokens
+        )
         return {"val_bpb": result.value}
 
     def state_dict(self) -> dict:

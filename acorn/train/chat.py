@@ -1,8 +1,10 @@
 """
-Finetuning on conversations: weight mask/N, where the mask is 1 on what the assistant says and `prompt_weight` on the rest.
+Finetuning on conversations: weight mask/N, where the mask is 1 on what the assistant says and `prompt_weight` on the
+rest.
 
-A step takes conversations in shuffled order until it has its tokens, sorts them by length and cuts them into micro-batches, each padded to
-its own longest: next to no padding, no attention from one conversation to another, and every one starts at position 0, as when chatting.
+A step takes conversations in shuffled order until it has its tokens, sorts them by length and cuts them into
+micro-batches, each padded to its own longest: next to no padding, no attention from one conversation to another, and
+every one starts at position 0, as when chatting.
 """
 
 import numpy as np
@@ -15,10 +17,20 @@ from acorn.train.loop import Batch
 
 class ChatStage:
     """
-    train, val: lists of (ids, mask) as `render` gives them. batch_tokens: of one step, over all ranks. micro_tokens: of one forward.
+    train, val: lists of (ids, mask) as `render` gives them. batch_tokens: of one step, over all ranks. micro_tokens:
+    of one forward.
     """
 
-    def __init__(self, train: list, val: list, runtime: Runtime, batch_tokens: int, micro_tokens: int, seed: int, prompt_weight: float):
+    def __init__(
+        self,
+        train: list,
+        val: list,
+        runtime: Runtime,
+        batch_tokens: int,
+        micro_tokens: int,
+        seed: int,
+        prompt_weight: float,
+    ):
         self.train, self.val, self.runtime, self.seed = train, val, runtime, seed
         self.batch_tokens, self.micro_tokens, self.prompt_weight = batch_tokens, micro_tokens, prompt_weight
         self.epoch, self.cursor = 0, 0
@@ -52,8 +64,13 @@ class ChatStage:
     def _next(self):
         if self.cursor == len(self.train):
             self.epoch, self.cursor = self.epoch + 1, 0
-        if self._order_epoch != self.epoch:  # the order is a function of (seed, epoch), so the position alone restores it
-            self._order, self._order_epoch = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.train)), self.epoch
+        if (
+            self._order_epoch != self.epoch
+        ):  # the order is a function of (seed, epoch), so the position alone restores it
+            self._order, self._order_epoch = (
+                np.random.default_rng((self.seed, self.epoch)).permutation(len(self.train)),
+                self.epoch,
+            )
         self.cursor += 1
         return self.train[self._order[self.cursor - 1]]
 
@@ -83,7 +100,10 @@ class ChatStage:
 
 
 def render_all(conversations: list, tokenizer, length: int) -> tuple[list, int]:
-    """Conversations -> ((ids, mask) of those that fit `length` + 1 tokens and have something to learn, how many were dropped)."""
+    """
+    Conversations -> ((ids, mask) of those that fit `length` + 1 tokens and have something to learn, how many were
+    dropped).
+    """
     rendered = [render(tokenizer, messages) for messages in conversations]
     fit = [(ids, mask) for ids, mask in rendered if len(ids) <= length + 1 and any(mask[1:])]
     return fit, len(rendered) - len(fit)

@@ -1,7 +1,7 @@
 """
-THE loop. Every stage minimises Σ weightᵢ · nllᵢ and differs only in where (inputs, targets, weights) come from, so a stage is an object
-that yields batches; the loop owns accumulation, schedules, clipping, timing, logging, evaluation, checkpoints, resume, preemption
-and non-finite steps. It never asks which stage it runs.
+THE loop. Every stage minimises Σ weightᵢ · nllᵢ and differs only in where (inputs, targets, weights) come from, so a
+stage is an object that yields batches; the loop owns accumulation, schedules, clipping, timing, logging, evaluation,
+checkpoints, resume, preemption and non-finite steps. It never asks which stage it runs.
 """
 
 import contextlib
@@ -57,13 +57,25 @@ class LoopConfig:
 BAD_STEPS_IN_A_ROW = 3  # skipped non-finite steps before the run is given up
 
 
-def train(name: str, model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, folder: Path, runtime: Runtime, tokenizer) -> dict:
+def train(
+    name: str, model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, folder: Path, runtime: Runtime, tokenizer
+) -> dict:
     """
     Run (or resume) a stage to its last step; returns the last evaluation with step, loss, tokens and time_s.
-    Raises Stopped after a signal (the checkpoint of the current step is written) and Diverged when the loss stays non-finite.
+    Raises Stopped after a signal (the checkpoint of the current step is written) and Diverged when the loss stays
+    non-finite.
     """
     with locked(folder, runtime), StopSignals() as stopping:
-        state = {"step": 0, "tokens": 0, "time_s": 0.0, "bad": 0, "skipped": 0, "best": None, "best_step": None, "last": {}}
+        state = {
+            "step": 0,
+            "tokens": 0,
+            "time_s": 0.0,
+            "bad": 0,
+            "skipped": 0,
+            "best": None,
+            "best_step": None,
+            "last": {},
+        }
         found = checkpoint.find_checkpoint(folder, say=print_first(runtime))
         if found:
             state.update(resume(found, model, optimizer, stage))
@@ -101,9 +113,13 @@ def train(name: str, model, optimizer: MuonAdamW, stage: Stage, config: LoopConf
             if log:
                 log.write(row if finite else {**row, "loss": None, "grad_norm": None, "skipped": True})
                 if finite:
-                    log.progress(name, state["step"], config.steps, row, (config.steps - step - 1) * state["time_s"] / (step + 1))
+                    log.progress(
+                        name, state["step"], config.steps, row, (config.steps - step - 1) * state["time_s"] / (step + 1)
+                    )
                 else:
-                    log.say(f"{name}: step {step} has loss {loss} and gradient norm {norm}; it was skipped, the weights are unchanged")
+                    log.say(
+                        f"{name}: step {step} skipped, weights unchanged: loss {loss}, gradient norm {norm}"
+                    )
             if state["bad"] >= BAD_STEPS_IN_A_ROW:
                 raise Diverged(diverged(name, step, folder), f"acorn train {name} with a lower --lr-scale")
 
@@ -114,13 +130,17 @@ def train(name: str, model, optimizer: MuonAdamW, stage: Stage, config: LoopConf
                 if config.best and (state["best"] is None or figures[config.best] < state["best"]):
                     state["best"], state["best_step"] = figures[config.best], state["step"]
                 if log:
-                    log.write({"step": step, "eval": True, **figures, "tokens": state["tokens"], "time_s": state["time_s"]})
+                    log.write(
+                        {"step": step, "eval": True, **figures, "tokens": state["tokens"], "time_s": state["time_s"]}
+                    )
                     shown = "  ".join(f"{k} {v:.4f}" for k, v in figures.items())
-                    log.say(f"{name}: step {state['step']}/{config.steps}  {shown}  ({state['time_s']:.0f} s of training)")
+                    log.say(
+                        f"{name}: step {state['step']}/{config.steps}  {shown}  ({state['time_s']:.0f} s of training)"
+                    )
             if done or stop or due(state["step"], config.save_every):
                 save(folder, model, optimizer, stage, state, tokenizer, runtime)
             if stop and not done:
-                raise Stopped(f"{name}: stopped by {stopping.name} after step {state['step']} of {config.steps}; everything is saved",
+                raise Stopped(f"{name}: stopped by {stopping.name} after step {state['step']} of {config.steps}; all is saved",
                               "run the same command to go on")  # fmt: skip
         if log:
             log.close()
@@ -131,7 +151,9 @@ def forward_backward(model, batches: list[Batch], runtime: Runtime) -> Tensor:
     """Gradients of this step, summed over micro-batches and ranks -> this rank's part of the loss."""
     total = torch.zeros((), device=runtime.device)
     for batch in batches:
-        inputs, targets, weights = (t.to(runtime.device, non_blocking=True) for t in (batch.inputs, batch.targets, batch.weights))
+        inputs, targets, weights = (
+            t.to(runtime.device, non_blocking=True) for t in (batch.inputs, batch.targets, batch.weights)
+        )
         loss = model.loss(inputs, targets, weights)
         loss.backward()
         total += loss.detach()
@@ -166,8 +188,8 @@ def due(step: int, every: int) -> bool:
 def save(folder: Path, model, optimizer, stage: Stage, state: dict, tokenizer, runtime: Runtime) -> None:
     optimizer_state = optimizer.state_dict()  # gathers from all ranks
     if runtime.first:
-        whole = {**state, "stage": stage.state_dict(), "rng": torch.get_rng_state().numpy().tobytes().hex(), "world": runtime.world,
-                 "threads": torch.get_num_threads(), "dtype": str(model.compute_dtype)}  # fmt: skip
+        rng = torch.get_rng_state().numpy().tobytes().hex()
+        whole = {**state, "stage": stage.state_dict(), "rng": rng, "world": runtime.world, "threads": torch.get_num_threads(), "dtype": str(model.compute_dtype)}  # fmt: skip
         checkpoint.save_checkpoint(folder, state["step"], model, optimizer_state, whole, tokenizer)
         checkpoint.prune(folder, state["best_step"])
     runtime.barrier()
@@ -177,7 +199,7 @@ def resume(path: Path, model, optimizer: MuonAdamW, stage: Stage) -> dict:
     """Load everything that feeds the next step; returns the loop's own part of the state."""
     saved, _, state = checkpoint.load_checkpoint(path)
     if saved.config != model.config:
-        raise UserError(f"{path} holds a model of another shape ({saved.config}) than this command asks for ({model.config})",
+        raise UserError(f"{path} holds a model of another shape: {saved.config}, this command asks for {model.config}",
                         "use the options the run was started with (its run.toml), or another --run")  # fmt: skip
     model.load_state_dict(saved.state_dict())
     optimizer.load_state_dict(checkpoint.load_optimizer(path))
@@ -189,7 +211,7 @@ def resume(path: Path, model, optimizer: MuonAdamW, stage: Stage) -> dict:
 def diverged(name: str, step: int, folder: Path) -> str:
     good = checkpoint.list_checkpoints(folder)
     last = f"the last good checkpoint is {good[-1]}" if good else "there is no checkpoint yet"
-    return f"{name} diverged: {BAD_STEPS_IN_A_ROW} steps in a row up to step {step} had a non-finite loss or gradient; {last}"
+    return f"{name} diverged: {BAD_STEPS_IN_A_ROW} steps up to step {step} had a non-finite loss or gradient; {last}"
 
 
 def print_first(runtime: Runtime):
@@ -210,7 +232,10 @@ def inject(fault: str, kind: str, step: int) -> bool:
 
 
 class StopSignals:
-    """While open, SIGTERM, SIGINT and SIGUSR1 only set a flag: the step in flight is finished and saved. A second one leaves at once."""
+    """
+    While open, SIGTERM, SIGINT and SIGUSR1 only set a flag: the step in flight is finished and saved. A second one
+    leaves at once.
+    """
 
     def __enter__(self):
         self.signal, self.name = None, "another rank"
@@ -222,7 +247,10 @@ class StopSignals:
 
     def catch(self, number, frame):
         if self.signal is not None:
-            raise Stopped("stopped at once by a second signal; the run goes on from its last checkpoint", "run the same command to go on")
+            raise Stopped(
+                "stopped at once by a second signal; the run goes on from its last checkpoint",
+                "run the same command to go on",
+            )
         self.signal, self.name = number, signal.Signals(number).name
 
     def __exit__(self, *_):
@@ -242,7 +270,9 @@ def locked(folder: Path, runtime: Runtime):
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             f.seek(0)
-            raise UserError(f"{folder} is in use by process {f.read().strip() or '?'}", "wait for it, or choose another --run") from None
+            raise UserError(
+                f"{folder} is in use by process {f.read().strip() or '?'}", "wait for it, or choose another --run"
+            ) from None
         f.truncate(0)
         f.write(f"{os.getpid()} since {time.strftime('%H:%M:%S')}")
         f.flush()

@@ -1,10 +1,9 @@
 """
-From a command's options to the four things the loop needs. Options that were left open (how many steps fit the minutes, which dtype) are
-settled once and kept in run.toml, so that a resumed or repeated run is the same run.
+From a command's options to the four things the loop needs. Options that were left open (how many steps fit the
+minutes, which dtype) are settled once and kept in run.toml, so that a resumed or repeated run is the same run.
 """
 
 import dataclasses
-import statistics
 import time
 import tomllib
 from pathlib import Path
@@ -24,8 +23,8 @@ OPEN = ("steps", "batch_tokens", "dtype", "device")  # options that a run settle
 
 def settle(config, folder: Path):
     """
-    Fill the open options from the run.toml of an earlier start, and refuse if the rest differs: a run has one configuration.
-    Returns the configuration; nothing changes when the stage is new.
+    Fill the open options from the run.toml of an earlier start, and refuse if the rest differs: a run has one
+    configuration. Returns the configuration; nothing changes when the stage is new.
     """
     path = folder / "run.toml"
     if not path.exists():
@@ -48,7 +47,10 @@ def write_record(config, folder: Path, runtime: Runtime) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "run.toml", dump(config))
-    write_json(folder / "env.json", {**environment(), "device_type": runtime.device.type, "dtype": str(runtime.dtype), "world": runtime.world})
+    write_json(
+        folder / "env.json",
+        {**environment(), "device_type": runtime.device.type, "dtype": str(runtime.dtype), "world": runtime.world},
+    )
 
 
 def make_optimizer(model, plan, runtime: Runtime, lr_scale: float, weight_decay: float | None = None) -> MuonAdamW:
@@ -59,7 +61,7 @@ def make_optimizer(model, plan, runtime: Runtime, lr_scale: float, weight_decay:
 
 
 def seconds_per_step(make, runtime: Runtime) -> float:
-    """Median of a few real steps on things that `make` builds and that are thrown away after."""
+    """The fastest of a few real steps, on things that `make` builds and that are thrown away after."""
     model, optimizer, stage = make()
     times = []
     for _ in range(CALIBRATION_STEPS):
@@ -70,5 +72,5 @@ def seconds_per_step(make, runtime: Runtime) -> float:
         for p in model.parameters():
             p.grad = None
         times.append(time.perf_counter() - begin)
-    slowest = torch.tensor([statistics.median(times[1:])], device=runtime.device)
+    slowest = torch.tensor([min(times)], device=runtime.device)
     return float(runtime.sum(slowest)) / runtime.world  # the same number on all ranks

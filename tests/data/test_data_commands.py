@@ -58,7 +58,7 @@ def test_a_single_text_by_its_tail(acorn, corpus):
     (["import", "code/y.png", *INTO], "code/y.png is a binary file, not text"),
     (["import", "a.jsonl", "--tokenizer", "none.json", "--out", "d"], "no tokenizer at none.json"),
     (["import", "a.jsonl", "--tokenizer", "a.jsonl", "--out", "d"], "a.jsonl is damaged, it is not JSON"),
-    (["import", "a.jsonl", "--tokenizer", "t.json", "--out", "code"], "code exists and is not a folder of token shards"),
+    (["import", "a.jsonl", "--tokenizer", "t.json", "--out", "code"], "code exists and is not a folder of token"),
     (["import", "a.jsonl", *INTO, "--max-broken", "0"], "1 of 61 documents are broken (1.6%)"),
     (["import", "recipe:none", *INTO], "there is no recipe 'none'"),
     (["import", "recipe:iac:many", *INTO], "'recipe:iac:many': 'many' is not a number of documents"),

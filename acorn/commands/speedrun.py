@@ -1,0 +1,186 @@
+"""
+acorn speedrun: every stage that a config names, one after the other; finished ones are skipped, a cut-off one goes on.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from acorn import checkpoint
+from acorn.cli import COMMANDS
+from acorn.config import from_dict, read_toml
+from acorn.errors import UserError, did_you_mean
+from acorn.runlog import clock, write_json
+from acorn.runtime import peak_memory_bytes
+
+# section of the config -> command that does it; this is also their order
+STAGES = {
+    "tokenizer": "tokenizer train",
+    "data": "data import",
+    "base": "train base",
+    "sft": "train sft",
+    "eval": "eval",
+}
+SHARED = ("base", "sft")  # stages that all ranks do together; the others are the first rank's
+
+
+@dataclass
+class Speedrun:
+    """
+    Every stage that a config names, one after the other. Run it again: finished stages are skipped, a cut-off one goes
+    on.
+    """
+
+    config_file: tyro.conf.Positional[Path] = Path("configs/cpu.toml")  # TOML with one section a stage
+    name: str | None = None  # name of the run (default: the config's)
+
+    def run(self) -> int:
+        begin = time.time()
+        settings = read_toml(self.config_file)
+        name = settings.pop("name", self.config_file.stem)
+        name = self.name or name
+        home = Path("runs") / name
+        commands = {
+            section: command(section, settings[section], home, name, self.config_file)
+            for section in in_order(settings, self.config_file)
+        }
+        first = int(os.environ.get("RANK", 0)) == 0
+        if first:
+            keep_config(home, settings, self.config_file)
+        timings = read_timings(home)
+        for section, stage in commands.items():
+            if finished(section, home, stage):
+                say(first, f"[{section}] done already")
+                continue
+            if not first and section not in SHARED:
+                while not finished(section, home, stage):
+                    time.sleep(1)
+                continue
+            say(first, f"[{section}]")
+            started = time.time()
+            stage.run()
+            if first:
+                done = [s for s in timings["stages"] if s["name"] != section]
+                before = sum(
+                    s["seconds"] for s in timings["stages"] if s["name"] == section
+                )  # of starts that were cut off later
+                timings["stages"] = [
+                    *done,
+                    {"name": section, "seconds": before + time.time() - started, "skipped": False},
+                ]
+                timings["peak_memory_bytes"] = max(timings.get("peak_memory_bytes", 0), peak_memory_bytes())
+                timings.setdefault("started", stamp(begin))
+                timings["finished"] = stamp(time.time())
+                write_json(home / "timings.json", timings)
+        if first:
+            say(first, "[report]")
+            from acorn.commands.report import Report
+
+            Report(name).run()
+            print(closing(name, home, time.time() - begin, timings))
+        return 0
+
+
+def in_order(settings: dict, path: Path) -> list[str]:
+    for section, values in settings.items():
+        if section not in STAGES:
+            raise UserError(
+                f"{path}: unknown section {section!r}.{did_you_mean(section, STAGES)} Known: name, {', '.join(STAGES)}"
+            )
+        if not isinstance(values, dict):
+            raise UserError(f"{path}: {section} must be a section, [{section}]")
+    if not settings:
+        raise UserError(f"{path} names no stage. Known: {', '.join(STAGES)}")
+    return [section for section in STAGES if section in settings]
+
+
+def command(section: str, values: dict, home: Path, name: str, path: Path):
+    """
+    The stage's command with the config's options, and the places in the run's folder where its input and output lie.
+    """
+    module, _, cls = COMMANDS[STAGES[section]][0].partition(":")
+    places = {
+        "tokenizer": {"out": str(home / "tokenizer.json")},
+        "data": {"tokenizer": str(home / "tokenizer.json"), "out": str(home / "data")},
+        "base": {"name": name},
+        "sft": {"name": name},
+        "eval": {"target": name},
+    }[section]
+    return from_dict(getattr(importlib.import_module(module), cls), {**values, **places}, f"{path}: [{section}]")
+
+
+def finished(section: str, home: Path, stage) -> bool:
+    if section == "tokenizer":
+        return (home / "tokenizer.json").exists()
+    if section == "data":
+        return (home / "data" / "manifest.json").exists()
+    if section == "eval":
+        scored = read_json(home / "eval.json").get("checkpoint")
+        return scored is not None and Path(scored) == checkpoint.resolve_run(str(home))
+    record = home / section / "run.toml"
+    if not record.exists():
+        return False
+    steps = tomllib.loads(record.read_text(encoding="utf-8"))["steps"]
+    newest = checkpoint.find_checkpoint(home / section, say=lambda text: print(text, file=sys.stderr))
+    return newest is not None and newest.name == f"checkpoint-{steps:06d}"
+
+
+def keep_config(home: Path, settings: dict, path: Path) -> None:
+    """A run has one configuration: remember it, and refuse another one."""
+    kept = home / "speedrun.json"
+    if kept.exists():
+        before = read_json(kept)
+        flat = [{f"{s}.{k}": v for s, values in d.items() for k, v in values.items()} for d in (before, settings)]
+        changes = [
+            f"{k} was {flat[0].get(k)!r}, now {flat[1].get(k)!r}"
+            for k in sorted({*flat[0], *flat[1]})
+            if flat[0].get(k) != flat[1].get(k)
+        ]
+        if changes:
+            raise UserError(
+                f"{home} was made with other settings: {'; '.join(changes)}",
+                f"acorn speedrun {path} --name OTHER  (or remove {home})",
+            )
+    home.mkdir(parents=True, exist_ok=True)
+    write_json(kept, settings)
+
+
+def read_timings(home: Path) -> dict:
+    return read_json(home / "timings.json") or {"stages": []}
+
+
+def read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as e:
+        raise UserError(f"{path} is damaged: {e}", f"remove {path} and run the same command again") from None
+
+
+def stamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def say(first: bool, text: str) -> None:
+    if first:
+        print(text, file=sys.stderr, flush=True)
+
+
+def closing(name: str, home: Path, seconds: float, timings: dict) -> str:
+    total = sum(s["seconds"] for s in timings["stages"])
+    return f"""
+done in {clock(seconds)} (all starts together {clock(total)}); peak memory {timings.get("peak_memory_bytes", 0) /
+1e9:.2f} GB
+
+  talk to it       .venv/bin/acorn chat {name}
+  one answer       .venv/bin/acorn chat {name} -p "..."
+  continue a text  .venv/bin/acorn sample {name} -p "..."
+  report card      {home}/report.md"""
