@@ -43,7 +43,7 @@ def show(report: dict) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from acorn.evals import report as card
+    from acorn.evals import card
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 

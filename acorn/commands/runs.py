@@ -56,7 +56,7 @@ def show(runs: list[dict]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from acorn.evals.report import bytes_text, held_out_text, share
+    from acorn.evals.card import bytes_text, held_out_text, share
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from acorn.errors import UserError
+from acorn.evals.card import bytes_text, count, cut, duration, markdown, pick_samples
 from acorn.evals.curves import running_mean, tokens_text
 from acorn.evals.intervals import wilson
-from acorn.evals.report import bytes_text, count, cut, duration, gather, markdown, pick_samples, read_json, write_report
+from acorn.evals.report import gather, read_json, write_report
 
 
 def rows(folder, stage="base", kind="loss"):
