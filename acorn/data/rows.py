@@ -79,10 +79,8 @@ class RowStream:
     def load_state_dict(self, state: dict) -> None:
         for name in ("seed", "length", "split", "files"):
             if state[name] != getattr(self, name):
-                raise UserError(
-                    f"this run was reading with {name} {state[name]!r}, now it is {getattr(self, name)!r}: "
-                    "it cannot be resumed at the same place"
-                )
+                then, now = (f"{name} {str(value)[:20]}" for value in (state[name], getattr(self, name)))
+                raise UserError(f"this run was reading data with {then}, now with {now}: it cannot go on at its place")
         self.epoch, self.turn, self.row = state["epoch"], state["turn"], state["row"]
 
 

@@ -105,11 +105,11 @@ class Tokenizer:
     @classmethod
     def load(cls, path) -> "Tokenizer":
         path = Path(path)
-        again = f"acorn tokenizer train SOURCE... --out {path}"
+        again = f"acorn tokenizer train SOURCE... --out {path} --force"
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"no tokenizer at {path}", again) from None
+            raise UserError(f"no tokenizer at {path}", again.removesuffix(" --force")) from None
         except OSError as e:
             raise UserError(f"cannot read the tokenizer {path}: {e.strerror or e}") from None
         except (ValueError, RecursionError) as e:  # UnicodeDecodeError and JSONDecodeError are ValueErrors

@@ -172,7 +172,7 @@ def test_resuming_with_other_data_is_refused(shards, tmp_path):
         (RowStream(shards, "train", 17, seed=7), "length"),
         (RowStream(shards_of(random_texts(2, 60, 50), tmp_path / "t"), "train", 16, seed=7), "files"),
     ]:
-        with pytest.raises(UserError, match=f"with {name}.*cannot be resumed"):
+        with pytest.raises(UserError, match=f"with {name} .* now with {name} .*: it cannot go on at its place"):
             stream.load_state_dict(state)
 
 
