@@ -66,9 +66,7 @@ class Sft:
     name: Name = "base"  # name of the run; everything goes to runs/NAME/sft
     init: str | None = None  # run or checkpoint to start from (default: the base stage of this run)
     recipe: str | None = None  # take conversations from this recipe
-    chats: list[Path] = field(
-        default_factory=list
-    )  # and from these .jsonl files (messages, or instruction and response)
+    chats: list[Path] = field(default_factory=list)  # and from these .jsonl files (messages, or instruction and output)
     count: int = 20_000  # conversations to draw from the recipe
     minutes: float | None = None  # horizon in minutes of training on this machine, measured first
     epochs: float = 2.0  # horizon in passes over the conversations
