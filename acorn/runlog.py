@@ -6,6 +6,7 @@ the line that a person watches.
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -15,30 +16,37 @@ from pathlib import Path
 class RunLog:
     """
     Appends rows to FOLDER/metrics.jsonl and shows progress on stderr. A resumed run drops the rows behind its
-    checkpoint first, so the file reads as if the run had never stopped.
+    checkpoint first, so the file reads as if the run had never stopped. active=False (ranks that are not the first)
+    writes and says nothing.
     """
 
-    def __init__(self, folder: Path, after_step: int = 0, show: bool = True):
-        self.path, self.show, self.shown = Path(folder) / "metrics.jsonl", show, 0.0
-        rows = [row for row in read_metrics(self.path) if row["step"] < after_step]
-        write_text(self.path, "".join(json.dumps(row) + "\n" for row in rows))
-        self.file = self.path.open("a", encoding="utf-8")
+    def __init__(self, folder: Path, after_step: int = 0, active: bool = True):
+        self.active, self.shown, self.recent = active, 0.0, []
+        if active:
+            path = Path(folder) / "metrics.jsonl"
+            rows = [row for row in read_metrics(path) if row["step"] < after_step]
+            write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+            self.file = path.open("a", encoding="utf-8")
 
     def write(self, row: dict) -> None:
-        self.file.write(json.dumps({k: round(v, 7) if isinstance(v, float) else v for k, v in row.items()}) + "\n")
-        self.file.flush()
+        if self.active:
+            rounded = {k: round(v, 7) if isinstance(v, float) else v for k, v in row.items()}
+            self.file.write(json.dumps(rounded) + "\n")
+            self.file.flush()
 
-    def progress(self, name: str, step: int, steps: int, row: dict, left_s: float) -> None:
+    def progress(self, name: str, step: int, steps: int, row: dict) -> None:
         """On a terminal one line that is rewritten, otherwise a line every ten seconds."""
+        self.recent = [*self.recent[-19:], row["tokens_per_s"]]
         terminal = sys.stderr.isatty()
         now, last = time.monotonic(), step >= steps
-        if not self.show or (now - self.shown < (0.2 if terminal else 10) and not last):
+        if not self.active or (now - self.shown < (0.2 if terminal else 10) and not last):
             return
         self.shown = now
-        fill = int(20 * step / max(1, steps))
+        speed = statistics.median(self.recent)
+        left = clock((steps - step) * row["tokens"] / step / speed)
+        fill = 20 * step // steps
         bar = f"[{'#' * fill}{'.' * (20 - fill)}] " if terminal else ""
-        rate = f"{row['tokens_per_s']:,.0f} tokens/s"
-        text = f"{name} {bar}{step}/{steps}  loss {row['loss']:.4f}  {rate}  {clock(left_s)} left"
+        text = f"{name} {bar}{step}/{steps}  loss {row['loss']:.4f}  {speed:,.0f} tokens/s  {left} left"
         print(
             f"\r\033[K{text}" if terminal else text,
             end="\n" if last or not terminal else "",
@@ -47,11 +55,12 @@ class RunLog:
         )
 
     def say(self, text: str) -> None:
-        if self.show:
+        if self.active:
             print(("\r\033[K" if sys.stderr.isatty() else "") + text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        self.file.close()
+        if self.active:
+            self.file.close()
 
 
 def clock(seconds: float) -> str:

@@ -10,7 +10,7 @@ import math
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -54,97 +54,91 @@ class LoopConfig:
     inject: str = ""  # fault to cause, to try our promises: nan@STEP or kill@STEP
 
 
+AGAIN = "run the same command to go on"
 BAD_STEPS_IN_A_ROW = 3  # skipped non-finite steps before the run is given up
+
+
+@dataclass
+class Progress:
+    """The loop's own part of a checkpoint's state."""
+
+    step: int = 0  # optimizer steps done
+    tokens: int = 0
+    time_s: float = 0.0  # of training; evaluation and saving are not counted
+    bad: int = 0  # non-finite steps in a row up to now
+    skipped: int = 0  # non-finite steps in all
+    best: float | None = None  # lowest figure so far, and where
+    best_step: int | None = None
+    figures: dict = field(default_factory=dict)  # of the last evaluation
 
 
 def train(
     name: str, model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, folder: Path, runtime: Runtime, tokenizer
-) -> dict:
+) -> Progress:
     """
-    Run (or resume) a stage to its last step; returns the last evaluation with step, loss, tokens and time_s.
-    Raises Stopped after a signal (the checkpoint of the current step is written) and Diverged when the loss stays
-    non-finite.
+    Run (or resume) a stage to its last step. Raises Stopped after a signal, when the checkpoint of the current step is
+    written, and Diverged when the loss stays non-finite.
     """
     with locked(folder, runtime), StopSignals() as stopping:
-        state = {
-            "step": 0,
-            "tokens": 0,
-            "time_s": 0.0,
-            "bad": 0,
-            "skipped": 0,
-            "best": None,
-            "best_step": None,
-            "last": {},
-        }
-        found = checkpoint.find_checkpoint(folder, say=print_first(runtime))
+        now = Progress()
+        if found := checkpoint.find_checkpoint(folder, say=print if runtime.first else None):
+            now = resume(found, model, optimizer, stage)
+        log = RunLog(folder, after_step=now.step, active=runtime.first)
         if found:
-            state.update(resume(found, model, optimizer, stage))
-        log = RunLog(folder, after_step=state["step"], show=runtime.first) if runtime.first else None
-        if log and found:
-            log.say(f"{name}: resuming at step {state['step']} of {config.steps}")
+            log.say(f"{name}: resuming at step {now.step} of {config.steps}")
         model.train()
-
-        while state["step"] < config.steps:
-            begin = time.perf_counter()
-            step = state["step"]
-            inject(config.inject, "kill", step)
-            batches = stage.batches()
-            loss = forward_backward(model, batches, runtime)
-            if inject(config.inject, "nan", step) and runtime.first:
-                loss += float("nan")
-            counts = torch.tensor([float(loss), float(sum(b.inputs.numel() for b in batches))], dtype=torch.float64)
-            loss, tokens = runtime.sum(counts.to(runtime.device)).tolist()
-            norm = gradient_norm(model)
-            scale = lr_scale(step, config.steps, config.warmup, config.cooldown, config.floor)
-            finite = math.isfinite(loss) and math.isfinite(norm)  # summed over ranks, so all of them agree
-            if finite:
-                if config.clip and norm > config.clip:
-                    torch._foreach_mul_([p.grad for p in model.parameters()], config.clip / norm)
-                optimizer.step(scale, momentum(step, config.steps))
-            for p in model.parameters():
-                p.grad = None
-            state["bad"] = 0 if finite else state["bad"] + 1
-            state["skipped"] += not finite
-            state["step"], state["tokens"] = step + 1, state["tokens"] + int(tokens)
-            dt = time.perf_counter() - begin
-            state["time_s"] += dt
-            row = {"step": step, "loss": loss, "lr": scale, "grad_norm": norm, "tokens": state["tokens"],
-                   "tokens_per_s": tokens / dt, "time_s": state["time_s"]}  # fmt: skip
-            if log:
-                log.write(row if finite else {**row, "loss": None, "grad_norm": None, "skipped": True})
-                if finite:
-                    log.progress(
-                        name, state["step"], config.steps, row, (config.steps - step - 1) * state["time_s"] / (step + 1)
-                    )
-                else:
-                    log.say(
-                        f"{name}: step {step} skipped, weights unchanged: loss {loss}, gradient norm {norm}"
-                    )
-            if state["bad"] >= BAD_STEPS_IN_A_ROW:
-                raise Diverged(diverged(name, step, folder), f"acorn train {name} with a lower --lr-scale")
-
-            done, stop = state["step"] == config.steps, runtime.any(stopping.signal is not None)
-            if done or due(state["step"], config.eval_every):
-                figures = evaluate(stage, model)
-                state["last"] = {**figures, "loss": loss if finite else None}
-                if config.best and (state["best"] is None or figures[config.best] < state["best"]):
-                    state["best"], state["best_step"] = figures[config.best], state["step"]
-                if log:
-                    log.write(
-                        {"step": step, "eval": True, **figures, "tokens": state["tokens"], "time_s": state["time_s"]}
-                    )
-                    shown = "  ".join(f"{k} {v:.4f}" for k, v in figures.items())
-                    log.say(
-                        f"{name}: step {state['step']}/{config.steps}  {shown}  ({state['time_s']:.0f} s of training)"
-                    )
-            if done or stop or due(state["step"], config.save_every):
-                save(folder, model, optimizer, stage, state, tokenizer, runtime)
+        while now.step < config.steps:
+            row = one_step(model, optimizer, stage, config, runtime, now)
+            log.write(row)
+            if row["skipped"]:
+                log.say(f"{name}: step {row['step']} skipped, weights unchanged: its loss or gradient is not finite")
+                if now.bad == BAD_STEPS_IN_A_ROW:
+                    raise diverged(name, now.step, folder)
+            else:
+                log.progress(name, now.step, config.steps, row)
+            done, stop = now.step == config.steps, runtime.any(stopping.signal is not None)
+            if done or due(now.step, config.eval_every):
+                now.figures = evaluate(stage, model)
+                if config.best and (now.best is None or now.figures[config.best] < now.best):
+                    now.best, now.best_step = now.figures[config.best], now.step
+                log.write(
+                    {"step": row["step"], "eval": True, **now.figures, "tokens": now.tokens, "time_s": now.time_s}
+                )
+                shown = "  ".join(f"{k} {v:.4f}" for k, v in now.figures.items())
+                log.say(f"{name}: step {now.step}/{config.steps}  {shown}  after {now.time_s:.0f} s of training")
+            if done or stop or due(now.step, config.save_every):
+                save(folder, model, optimizer, stage, now, tokenizer, runtime)
             if stop and not done:
-                raise Stopped(f"{name}: stopped by {stopping.name} after step {state['step']} of {config.steps}; all is saved",
-                              "run the same command to go on")  # fmt: skip
-        if log:
-            log.close()
-        return {k: state[k] for k in ("step", "tokens", "time_s", "skipped", "best", "best_step")} | state["last"]
+                done_so_far = f"{name}: stopped by {stopping.name} after step {now.step} of {config.steps}"
+                raise Stopped(f"{done_so_far}; all is saved", AGAIN)
+        log.close()
+        return now
+
+
+def one_step(model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, runtime: Runtime, now: Progress) -> dict:
+    """One optimizer step: moves `now` on, returns the row for the log. A non-finite step leaves the weights alone."""
+    begin, step = time.perf_counter(), now.step
+    inject(config.inject, "kill", step)
+    batches = stage.batches()
+    loss = forward_backward(model, batches, runtime)
+    if inject(config.inject, "nan", step) and runtime.first:
+        loss += float("nan")
+    counts = torch.stack([loss.double(), loss.new_tensor(sum(b.inputs.numel() for b in batches)).double()])
+    loss, tokens = runtime.sum(counts).tolist()
+    norm = gradient_norm(model)
+    finite = math.isfinite(loss) and math.isfinite(norm)  # both are summed over ranks, so all of them agree
+    scale = lr_scale(step, config.steps, config.warmup, config.cooldown, config.floor)
+    if finite:
+        if config.clip and norm > config.clip:
+            torch._foreach_mul_([p.grad for p in model.parameters()], config.clip / norm)
+        optimizer.step(scale, momentum(step, config.steps))
+    for p in model.parameters():
+        p.grad = None
+    seconds = time.perf_counter() - begin
+    now.step, now.tokens, now.time_s = step + 1, now.tokens + int(tokens), now.time_s + seconds
+    now.bad, now.skipped = (0, now.skipped) if finite else (now.bad + 1, now.skipped + 1)
+    row = {"step": step, "loss": loss if finite else None, "lr": scale, "grad_norm": norm if finite else None}
+    return row | {"tokens": now.tokens, "tokens_per_s": tokens / seconds, "time_s": now.time_s, "skipped": not finite}
 
 
 def forward_backward(model, batches: list[Batch], runtime: Runtime) -> Tensor:
@@ -185,37 +179,37 @@ def due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def save(folder: Path, model, optimizer, stage: Stage, state: dict, tokenizer, runtime: Runtime) -> None:
-    optimizer_state = optimizer.state_dict()  # gathers from all ranks
+def save(folder: Path, model, optimizer, stage: Stage, now: Progress, tokenizer, runtime: Runtime) -> None:
+    weights = optimizer.state_dict()  # gathers from all ranks
     if runtime.first:
         rng = torch.get_rng_state().numpy().tobytes().hex()
-        whole = {**state, "stage": stage.state_dict(), "rng": rng, "world": runtime.world, "threads": torch.get_num_threads(), "dtype": str(model.compute_dtype)}  # fmt: skip
-        checkpoint.save_checkpoint(folder, state["step"], model, optimizer_state, whole, tokenizer)
-        checkpoint.prune(folder, state["best_step"])
+        how = {"world": runtime.world, "threads": torch.get_num_threads(), "dtype": str(model.compute_dtype)}
+        state = {"loop": asdict(now), "stage": stage.state_dict(), "rng": rng, **how}
+        checkpoint.save_checkpoint(folder, now.step, model, weights, state, tokenizer)
+        checkpoint.prune(folder, now.best_step)
     runtime.barrier()
 
 
-def resume(path: Path, model, optimizer: MuonAdamW, stage: Stage) -> dict:
+def resume(path: Path, model, optimizer: MuonAdamW, stage: Stage) -> Progress:
     """Load everything that feeds the next step; returns the loop's own part of the state."""
     saved, _, state = checkpoint.load_checkpoint(path)
     if saved.config != model.config:
-        raise UserError(f"{path} holds a model of another shape: {saved.config}, this command asks for {model.config}",
-                        "use the options the run was started with (its run.toml), or another --run")  # fmt: skip
+        raise UserError(
+            f"{path} holds a model of another shape: {saved.config}, this command asks for {model.config}",
+            "use the options the run was started with (its run.toml), or another --run",
+        )
     model.load_state_dict(saved.state_dict())
     optimizer.load_state_dict(checkpoint.load_optimizer(path))
-    stage.load_state_dict(state.pop("stage"))
-    torch.set_rng_state(torch.frombuffer(bytearray.fromhex(state.pop("rng")), dtype=torch.uint8))
-    return {k: v for k, v in state.items() if k not in ("world", "threads", "dtype")}
+    stage.load_state_dict(state["stage"])
+    torch.set_rng_state(torch.frombuffer(bytearray.fromhex(state["rng"]), dtype=torch.uint8))
+    return Progress(**state["loop"])
 
 
-def diverged(name: str, step: int, folder: Path) -> str:
+def diverged(name: str, step: int, folder: Path) -> Diverged:
     good = checkpoint.list_checkpoints(folder)
     last = f"the last good checkpoint is {good[-1]}" if good else "there is no checkpoint yet"
-    return f"{name} diverged: {BAD_STEPS_IN_A_ROW} steps up to step {step} had a non-finite loss or gradient; {last}"
-
-
-def print_first(runtime: Runtime):
-    return print if runtime.first else lambda text: None
+    what = f"{name} diverged: the last {BAD_STEPS_IN_A_ROW} steps up to step {step} had a non-finite loss or gradient"
+    return Diverged(f"{what}; {last}", f"acorn train {name} with a lower --lr-scale and another --run")
 
 
 def inject(fault: str, kind: str, step: int) -> bool:
@@ -247,10 +241,7 @@ class StopSignals:
 
     def catch(self, number, frame):
         if self.signal is not None:
-            raise Stopped(
-                "stopped at once by a second signal; the run goes on from its last checkpoint",
-                "run the same command to go on",
-            )
+            raise Stopped("stopped at once by a second signal; the run goes on from its last checkpoint", AGAIN)
         self.signal, self.name = number, signal.Signals(number).name
 
     def __exit__(self, *_):
