@@ -166,7 +166,9 @@ def weighted_nll(x: Tensor, weight: Tensor, targets: Tensor, weights: Tensor, ch
     """
     if not chunk:
         chunk = max(64, (1 << 21 if x.device.type == "cpu" else 1 << 26) // weight.shape[0])
-    return _ChunkedNLL.apply(x, weight, targets, weights, chunk)
+    # asked here: inside a Function gradients are always off, and an evaluation must not pay for them
+    need = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    return _ChunkedNLL.apply(x, weight, targets, weights, chunk, need)
 
 
 class _ChunkedNLL(torch.autograd.Function):
@@ -176,9 +178,8 @@ class _ChunkedNLL(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, weight, targets, weights, chunk):
+    def forward(ctx, x, weight, targets, weights, chunk, need):
         w = weight.to(x.dtype)
-        need = x.requires_grad or weight.requires_grad
         dx = torch.empty_like(x) if need else None
         dw = torch.zeros_like(weight) if need else None
         total = torch.zeros((), dtype=torch.float32, device=x.device)
@@ -199,4 +200,4 @@ class _ChunkedNLL(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g):
         dx, dw = ctx.saved_tensors
-        return dx * g.to(dx.dtype), dw * g, None, None, None
+        return dx * g.to(dx.dtype), dw * g, None, None, None, None

@@ -106,7 +106,7 @@ class Nano(nn.Module):
     @torch.no_grad()
     def init_weights(self, generator: torch.Generator | None = None) -> None:
         """
-        embed N(0, 1)   q, k, v U(±√3/√C)   up U(±0.4·√3/√C)   out, down 0   head N(0, 0.001)   scales 1.15 → 1.05  
+        embed N(0, 1)   q, k, v U(±√3/√C)   up U(±0.4·√3/√C)   out, down 0   head N(0, 0.001)   scales 1.15 → 1.05
         bigram 0
         """
         bound = math.sqrt(3 / self.config.n_embd)
@@ -154,11 +154,7 @@ class Nano(nn.Module):
 
     def pair_hash(self, ids: Tensor, cache: KVCache | None) -> Tensor:
         """(B, T) -> row of the bigram table for (previous token, token); the first token's previous is 0."""
-        if cache is not None:
-            raise UserError(
-                "a model with a bigram table cannot decode with a cache yet", "set bigram = 0 in the config"
-            )
-        before = F.pad(ids[:, :-1], (1, 0))
+        before = F.pad(ids[:, :-1], (1, 0)) if cache is None else cache.preceding(ids)
         return (before * 1_000_003 + ids * 7919) % self.config.bigram
 
     def rope_tables(self, device) -> tuple[Tensor, Tensor]:
