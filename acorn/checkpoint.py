@@ -3,7 +3,7 @@ Checkpoints that survive a kill, a full disk and a flipped bit.
 
     runs/NAME/base/checkpoint-000500/
         model.safetensors  optimizer.safetensors  model.json  state.json  tokenizer.json
-        manifest.json      size and SHA-256 of each file, format version        (written last)
+        manifest.json      size and SHA-256 of each file, format version, its own SHA-256    (written last)
 
 Commit protocol: everything goes to a hidden temporary folder, each file and then the manifest is fsynced, the folder
 is renamed, its parent fsynced. A reader trusts only a folder whose manifest verifies, and "newest" is computed, never
@@ -50,16 +50,15 @@ def save_checkpoint(folder: Path, step: int, model, optimizer_state: dict, state
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(temporary.iterdir())}
         for name in files:
             fsync(temporary / name)
-        write_plain(
-            temporary / "manifest.json", {"format": FORMAT, "step": step, "torch": torch.__version__, "files": files}
-        )
+        manifest = {"format": FORMAT, "step": step, "torch": torch.__version__, "files": files}
+        write_plain(temporary / "manifest.json", {**manifest, "sha256": hash_of(manifest)})
         fsync(temporary / "manifest.json")
         fsync(temporary)
         if final.exists():  # the same step again, after a resume: it holds the same bits
             retire(final)
         temporary.rename(final)
         fsync(final.parent)
-    except (OSError, SafetensorError) as e:
+    except (OSError, SafetensorError, StorageError) as e:  # the last one from tokenizer.save
         shutil.rmtree(temporary, ignore_errors=True)
         free = shutil.disk_usage(existing_parent(Path(folder))).free
         good = [p.name for p in list_checkpoints(folder)]
@@ -72,13 +71,18 @@ def save_checkpoint(folder: Path, step: int, model, optimizer_state: dict, state
 
 
 def prune(folder: Path, best_step: int | None, keep: int = 2) -> None:
-    """Keep the newest `keep` checkpoints and the best one; also sweeps up what a kill left behind."""
+    """
+    Keep the newest `keep` checkpoints and the best one; also sweeps up what a kill left behind. Nothing is removed
+    unless the newest verifies: a disk that lies must not cost the older ones.
+    """
+    sweep(folder)
     found = list_checkpoints(folder)
+    if not found or verify(found[-1]):
+        return
     wanted = {p.name for p in found[-keep:]} | ({f"checkpoint-{best_step:06d}"} if best_step is not None else set())
     for path in found:
         if path.name not in wanted:
             retire(path)
-    sweep(folder)
 
 
 def sweep(folder: Path) -> None:
@@ -106,7 +110,9 @@ def verify(path: Path) -> str:
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
-            return f"{path} has checkpoint format {manifest['format']}, this acorn reads {FORMAT}"
+            return f"{path} has checkpoint format {manifest['format']!r}, this acorn reads {FORMAT}"
+        if manifest.pop("sha256") != hash_of(manifest):
+            return f"{path / 'manifest.json'} is damaged: it does not have the SHA-256 that it names"
         for name, expected in manifest["files"].items():
             file = path / name
             if not file.exists():
@@ -197,6 +203,10 @@ def load_model(run: str, device="cpu", dtype: torch.dtype = torch.float32, say=N
 
 def write_plain(path: Path, value) -> None:
     path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def hash_of(manifest: dict) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

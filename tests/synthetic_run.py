@@ -127,7 +127,9 @@ def make_checkpoint(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         files[path.name] = {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     step = int(folder.name.removeprefix("checkpoint-"))
-    write_json(folder / "manifest.json", {"format": 1, "step": step, "torch": "2.13.0", "files": files})
+    manifest = {"format": 1, "step": step, "torch": "2.13.0", "files": files}
+    own = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    write_json(folder / "manifest.json", {**manifest, "sha256": own})
 
 
 def write_json(path: Path, value) -> None:
