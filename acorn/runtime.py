@@ -5,7 +5,7 @@ import. Started by torchrun there are N ranks, otherwise one; one rank is the de
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -42,9 +42,14 @@ class Runtime:
             torch.distributed.barrier()
 
 
-def start(device: str = "auto", dtype: str = "auto") -> Runtime:
-    """Pick device and dtype, join the other ranks if torchrun started us, and set up the allocator."""
+def start(device: str = "auto", dtype: str = "auto", alone: bool = False) -> Runtime:
+    """
+    Pick device and dtype, join the other ranks if torchrun started us, and set up the allocator. alone: this is work
+    for one rank, do not wait for the others.
+    """
     rank, world, local = (int(os.environ.get(k, d)) for k, d in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))
+    if alone:
+        rank, world = 0, 1
     place = pick_device(device, local)
     if place.type == "cpu":
         keep_freed_memory()
@@ -55,7 +60,10 @@ def start(device: str = "auto", dtype: str = "auto") -> Runtime:
         torch.set_float32_matmul_precision("high")
     if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
-    return Runtime(place, pick_dtype(dtype, place), rank, world, local)
+    runtime = Runtime(place, pick_dtype(dtype, place), rank, world, local)
+    if runtime.any(runtime.dtype == torch.float32):  # "auto" measures, so ranks can come to different results
+        runtime = replace(runtime, dtype=torch.float32)
+    return runtime
 
 
 def stop(runtime: Runtime) -> None:

@@ -37,7 +37,7 @@ class Eval:
 
     def run(self) -> int:
         begin = time.perf_counter()
-        place = runtime.start(self.device, self.dtype)
+        place = runtime.start(self.device, self.dtype, alone=True)
         path = checkpoint.resolve_run(self.target, say=lambda text: print(text, file=sys.stderr))
         model, tokenizer, _ = checkpoint.load_checkpoint(path, place.device, place.dtype)
         home = path.parent.parent

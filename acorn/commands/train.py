@@ -18,8 +18,8 @@ from acorn.runtime import Runtime
 from acorn.tokenizer.tokenizer import Tokenizer
 from acorn.train.base import BaseStage
 from acorn.train.chat import ChatStage, render_all
-from acorn.train.loop import LoopConfig, train
-from acorn.train.setup import make_optimizer, seconds_per_step, settle, write_record
+from acorn.train.loop import LoopConfig, locked, train
+from acorn.train.setup import check_options, make_optimizer, seconds_per_step, settle, write_record
 
 Name = Annotated[str, tyro.conf.arg(name="run")]
 
@@ -53,7 +53,7 @@ class Base:
     seed: int = 1  # of weights and data order
     device: str = "auto"  # auto, cpu or cuda
     dtype: str = "auto"  # of activations: auto, float32 or bfloat16
-    inject: str = ""  # fault to cause, to try what happens: nan@STEP or kill@STEP
+    inject: str = ""  # fault to cause, to try what happens: nan@STEP, nan@FIRST-LAST, kill@STEP
 
     def run(self) -> int:
         return run_stage("base", self, base_stage)
@@ -84,7 +84,7 @@ class Sft:
     seed: int = 1  # of the data order
     device: str = "auto"  # auto, cpu or cuda
     dtype: str = "auto"  # of activations: auto, float32 or bfloat16
-    inject: str = ""  # fault to cause, to try what happens: nan@STEP or kill@STEP
+    inject: str = ""  # fault to cause, to try what happens: nan@STEP, nan@FIRST-LAST, kill@STEP
 
     def run(self) -> int:
         return run_stage("sft", self, sft_stage)
@@ -92,24 +92,24 @@ class Sft:
 
 def run_stage(stage_name: str, asked, make_stage) -> int:
     """
-    Settle the options, build the stage, train it. `make_stage(config, place)` -> (make, plan-independent pieces); see
-    below.
+    Settle the options, build the stage, train it. make_stage(config, place) is base_stage or sft_stage below.
     """
+    check_options(asked)
     folder = Path("runs") / asked.name / stage_name
     config = settle(asked, folder)
     place = runtime.start(config.device, config.dtype)
     try:
         config = dataclasses.replace(config, device=place.device.type, dtype=str(place.dtype).removeprefix("torch."))
         config, make, tokenizer, best = make_stage(config, place)
-        write_record(config, folder, place)
-        model, optimizer, stage = make()
         ten = max(1, config.steps // 10)
         loop = LoopConfig(
             config.steps, config.warmup, config.cooldown, clip=config.clip, best=best, inject=asked.inject,
             eval_every=ten if config.eval_every is None else config.eval_every,
             save_every=ten if config.save_every is None else config.save_every,
         )  # fmt: skip
-        train(stage_name, model, optimizer, stage, loop, folder, place, tokenizer)
+        with locked(folder, place):
+            write_record(config, folder, place)
+            train(stage_name, *make(), loop, folder, place, tokenizer)
     finally:
         runtime.stop(place)
     return 0
@@ -124,13 +124,11 @@ def base_stage(config: Base, place: Runtime):
     data = config.data or home / "data"
     tokenizer = load_tokenizer(home / "tokenizer.json", data / "tokenizer.json")
     shards = open_shards(data, tokenizer)
+    given = {k: v for k in ("matrix_lr", "embed_lr", "head_lr", "micro_rows") if (v := getattr(config, k)) is not None}
 
-    def shape(tokens: int | None) -> Plan:
-        p = plan(config.depth, tokens, tokenizer.n_vocab, config.block_size, config.batch_tokens, config.n_embd)
-        given = {
-            k: v for k in ("matrix_lr", "embed_lr", "head_lr", "micro_rows") if (v := getattr(config, k)) is not None
-        }
-        return dataclasses.replace(p, **given)
+    def shape(tokens: int | None, batch_tokens: int | None = config.batch_tokens) -> Plan:
+        p = plan(config.depth, tokens, tokenizer.n_vocab, config.block_size, batch_tokens, config.n_embd)
+        return dataclasses.replace(p, batch_tokens=share_rows(p, batch_tokens is not None, place.world), **given)
 
     def make(p: Plan):
         model = Nano(
@@ -139,26 +137,43 @@ def base_stage(config: Base, place: Runtime):
         model.init_weights(runtime.seed_everything(config.seed))
         model.compute_dtype = place.dtype
         model.to(place.device)
-        rows = max(1, round(p.batch_tokens / p.block_size / place.world)) * place.world
+        rows = p.batch_tokens // p.block_size
         stage = BaseStage(shards, tokenizer, place, p.block_size, rows, p.micro_rows, config.seed, config.eval_tokens)
         return model, make_optimizer(model, p, place, config.lr_scale, config.weight_decay), stage
 
     p = shape(config.tokens)
     if config.steps is not None:
-        p = shape(config.steps * p.batch_tokens)
-    elif config.minutes is not None:
-        p = shape(int(config.minutes * 60 / seconds_per_step(lambda: make(p), place) * p.batch_tokens))
-    config = dataclasses.replace(config, steps=config.steps or p.steps, batch_tokens=p.batch_tokens)
-    return config, lambda: make(p), tokenizer, "val_bpb"
+        for _ in range(20):  # the batch follows from the horizon, and the horizon from the batch: they soon agree
+            p = shape(config.steps * p.batch_tokens)
+    elif config.minutes is not None:  # the batch is not known yet; one micro-batch tells the speed
+        small = min(p.batch_tokens, p.micro_rows * p.block_size * place.world)
+        seconds = seconds_per_step(lambda: make(dataclasses.replace(p, batch_tokens=small)), place)
+        p = shape(max(1, int(config.minutes * 60 / seconds * small)))
+    steps = config.steps or p.steps
+    final = shape(steps * p.batch_tokens, p.batch_tokens)  # of what run.toml says, so that a resumed run plans the same
+    config = dataclasses.replace(config, steps=steps, batch_tokens=config.batch_tokens or final.batch_tokens)
+    return config, lambda: make(final), tokenizer, "val_bpb"
+
+
+def share_rows(p: Plan, given: bool, world: int) -> int:
+    """Tokens of a step in rows that `world` ranks share evenly. A given batch is not changed: all would be."""
+    rows = p.batch_tokens // p.block_size
+    even = -(-rows // world) * world
+    if given and even != rows:
+        raise UserError(
+            f"a step of {p.batch_tokens:,} tokens is {rows} rows of {p.block_size}: {world} ranks cannot share it",
+            f"--batch-tokens {even * p.block_size}, or a number of ranks that divides {rows}",
+        )
+    return even * p.block_size
 
 
 def sft_stage(config: Sft, place: Runtime):
     """As base_stage, from the weights of another run."""
     home = Path("runs") / config.name
-    start = checkpoint.resolve_run(config.init or str(home / "base"), say=print)
-    _, tokenizer, _ = checkpoint.load_checkpoint(start)
+    start = checkpoint.resolve_run(config.init or str(home / "base"), say=print if place.first else None)
+    first, tokenizer, _ = checkpoint.load_checkpoint(start)
+    length = first.config.block_size
     train_chats, val_chats = conversations(config)
-    length = checkpoint.load_checkpoint(start)[0].config.block_size
     data, dropped = render_all(train_chats, tokenizer, length)
     held_out, _ = render_all(val_chats, tokenizer, length)
     if not data or not held_out:

@@ -78,7 +78,7 @@ class ChatStage:
         """Sorted by length, in groups whose padded size stays within micro_tokens."""
         groups = []
         for item in sorted(conversations, key=lambda c: -len(c[0])):
-            if groups and len(groups[-1][0][0]) * (len(groups[-1]) + 1) <= self.micro_tokens:
+            if groups and padded(len(groups[-1][0][0])) * (len(groups[-1]) + 1) <= self.micro_tokens:
                 groups[-1].append(item)
             else:
                 groups.append([item])
@@ -90,13 +90,18 @@ class ChatStage:
         return np.where(np.asarray(mask[1:]) > 0, 1.0, weight)
 
     def _batch(self, group: list, counted: float, prompt_weight: float | None = None) -> Batch:
-        longest = len(group[0][0])
+        longest = padded(len(group[0][0]))
         ids = torch.zeros(len(group), longest, dtype=torch.int64)
         weights = torch.zeros(len(group), longest - 1)
         for row, (tokens, mask) in enumerate(group):
             ids[row, : len(tokens)] = torch.as_tensor(tokens)
             weights[row, : len(tokens) - 1] = torch.from_numpy(self._weights(mask, prompt_weight) / counted)
         return Batch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous(), weights)
+
+
+def padded(length: int) -> int:
+    """Up to the next 32 k + 1, so that inputs come in few shapes: every new one costs a kernel and a hole in the heap."""
+    return -(-(length - 1) // 32) * 32 + 1
 
 
 def render_all(conversations: list, tokenizer, length: int) -> tuple[list, int]:

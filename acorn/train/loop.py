@@ -50,8 +50,8 @@ class LoopConfig:
     clip: float = 0.0  # largest gradient norm; 0 = off
     eval_every: int = 0  # steps; 0 = only at the end
     save_every: int = 0  # steps; 0 = only at the end
-    best: str = ""  # evaluation figure of which the lowest checkpoint is kept besides the last
-    inject: str = ""  # fault to cause, to try our promises: nan@STEP or kill@STEP
+    best: str = ""  # evaluation figure; the checkpoint where it was lowest is kept besides the last
+    inject: str = ""  # fault to cause, to try our promises: nan@STEP, nan@FIRST-LAST or kill@STEP
 
 
 AGAIN = "run the same command to go on"
@@ -76,10 +76,10 @@ def train(
     name: str, model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, folder: Path, runtime: Runtime, tokenizer
 ) -> Progress:
     """
-    Run (or resume) a stage to its last step. Raises Stopped after a signal, when the checkpoint of the current step is
-    written, and Diverged when the loss stays non-finite.
+    Run (or resume) a stage to its last step; the caller holds `locked(folder)`. Raises Stopped after a signal, when
+    the checkpoint of the current step is written, and Diverged when the loss stays non-finite.
     """
-    with locked(folder, runtime), StopSignals() as stopping:
+    with StopSignals() as stopping:
         now = Progress()
         if found := checkpoint.find_checkpoint(folder, say=print if runtime.first else None):
             now = resume(found, model, optimizer, stage)
@@ -97,16 +97,17 @@ def train(
             else:
                 log.progress(name, now.step, config.steps, row)
             done, stop = now.step == config.steps, runtime.any(stopping.signal is not None)
+            saving = done or stop or due(now.step, config.save_every)
             if done or due(now.step, config.eval_every):
                 now.figures = evaluate(stage, model)
-                if config.best and (now.best is None or now.figures[config.best] < now.best):
+                if saving and config.best and (now.best is None or now.figures[config.best] < now.best):
                     now.best, now.best_step = now.figures[config.best], now.step
                 log.write(
                     {"step": row["step"], "eval": True, **now.figures, "tokens": now.tokens, "time_s": now.time_s}
                 )
                 shown = "  ".join(f"{k} {v:.4f}" for k, v in now.figures.items())
                 log.say(f"{name}: step {now.step}/{config.steps}  {shown}  after {now.time_s:.0f} s of training")
-            if done or stop or due(now.step, config.save_every):
+            if saving:
                 save(folder, model, optimizer, stage, now, tokenizer, runtime)
             if stop and not done:
                 done_so_far = f"{name}: stopped by {stopping.name} after step {now.step} of {config.steps}"
@@ -213,13 +214,14 @@ def diverged(name: str, step: int, folder: Path) -> Diverged:
 
 
 def inject(fault: str, kind: str, step: int) -> bool:
-    """Whether `fault` ("nan@17") is of this kind and due at this step; "kill" does not return."""
+    """Whether `fault` ("nan@17", "nan@17-19") is of this kind and due at this step; "kill" does not return."""
     if not fault:
         return False
     what, _, when = fault.partition("@")
-    if what not in ("nan", "kill") or not when.isdigit():
-        raise UserError(f"--inject {fault!r}: expected nan@STEP or kill@STEP")
-    hit = what == kind and (step >= int(when) if kind == "nan" else step == int(when))
+    first, _, last = when.partition("-")
+    if what not in ("nan", "kill") or not first.isdigit() or not (last or first).isdigit():
+        raise UserError(f"--inject {fault!r}: expected nan@STEP, nan@FIRST-LAST or kill@STEP")
+    hit = what == kind and int(first) <= step <= int(last or first)
     if hit and kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     return hit

@@ -4,6 +4,7 @@ minutes, which dtype) are settled once and kept in run.toml, so that a resumed o
 """
 
 import dataclasses
+import math
 import time
 import tomllib
 from pathlib import Path
@@ -15,10 +16,29 @@ from acorn.errors import UserError
 from acorn.optim.muon import MuonAdamW
 from acorn.runlog import environment, write_json, write_text
 from acorn.runtime import Runtime
-from acorn.train.loop import forward_backward, gradient_norm
+from acorn.train.loop import forward_backward, gradient_norm, inject
 
 CALIBRATION_STEPS = 4
+ANY = math.inf
+LIMITS = {  # option -> least and largest value
+    "depth": (1, 128), "steps": (1, ANY), "tokens": (1, ANY), "minutes": (1e-3, ANY), "epochs": (1e-3, ANY),
+    "batch_tokens": (1, ANY), "block_size": (1, ANY), "n_embd": (1, ANY), "micro_rows": (1, ANY),
+    "micro_tokens": (1, ANY), "count": (1, ANY), "bigram": (0, ANY), "lr_scale": (0, ANY), "matrix_lr": (0, ANY),
+    "embed_lr": (0, ANY), "head_lr": (0, ANY), "weight_decay": (0, ANY), "prompt_weight": (0, 1), "warmup": (0, 1),
+    "cooldown": (0, 1), "clip": (0, ANY), "eval_every": (0, ANY), "save_every": (0, ANY), "eval_tokens": (0, ANY),
+    "seed": (0, 2**63 - 1),
+}  # fmt: skip
 OPEN = ("steps", "batch_tokens", "dtype", "device")  # options that a run settles for itself when they are not given
+
+
+def check_options(config) -> None:
+    """UserError names the first option that is out of its range."""
+    for name, (least, most) in LIMITS.items():
+        value = getattr(config, name, None)
+        if value is not None and not least <= value <= most:  # NaN fails too
+            limits = f"at least {least:g}" if most == ANY else f"between {least:g} and {most:g}"
+            raise UserError(f"--{name.replace('_', '-')} {value}: must be {limits}")
+    inject(config.inject, "", 0)
 
 
 def settle(config, folder: Path):
@@ -32,7 +52,7 @@ def settle(config, folder: Path):
     before = from_dict(type(config), tomllib.loads(path.read_text(encoding="utf-8")), str(path))
     kept = {name: getattr(before, name) for name in OPEN if getattr(config, name, "auto") in (None, "auto")}
     config = dataclasses.replace(config, **kept, inject=before.inject)
-    a, b = to_dict(before), to_dict(dataclasses.replace(config))
+    a, b = to_dict(before), to_dict(config)
     different = [k for k in sorted({*a, *b}) if a.get(k) != b.get(k)]
     if different:
         changes = ", ".join(f"{k} was {a.get(k)!r}, now {b.get(k)!r}" for k in different)
@@ -42,11 +62,14 @@ def settle(config, folder: Path):
 
 
 def write_record(config, folder: Path, runtime: Runtime) -> None:
-    """run.toml, and env.json with one entry for each start."""
+    """run.toml, once, and env.json of the newest start. The caller holds the lock of the folder."""
     if not runtime.first:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "run.toml", dump(config))
+    record, text = folder / "run.toml", dump(config)
+    if not record.exists():
+        write_text(record, text)
+    elif record.read_text(encoding="utf-8") != text:  # another process began between `settle` and the lock
+        raise UserError(f"{folder} was started by another process meanwhile", "run the same command again")
     write_json(
         folder / "env.json",
         {**environment(), "device_type": runtime.device.type, "dtype": str(runtime.dtype), "world": runtime.world},
