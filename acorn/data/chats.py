@@ -5,9 +5,11 @@ Conversations from files: one JSON object a line, in any of the shapes people ha
 """
 
 import json
+import sys
 from pathlib import Path
 
 from acorn.errors import UserError
+from acorn.tokenizer.chat import check
 
 MAX_LINE = 4 << 20  # characters; a longer line is no conversation
 BAD_SHARE = 0.05  # of the lines; above it the file is refused
@@ -35,7 +37,7 @@ def read_conversations(path: Path) -> list[list[dict]]:
     if not good or bad > BAD_SHARE * (bad + len(good)):
         raise UserError(f"{path}: {bad} of {bad + len(good)} lines are no conversation; {first or 'it is empty'}")
     if bad:
-        print(f"{path}: {bad} of {bad + len(good)} lines are left out; {first}")
+        print(f"{path}: {bad} of {bad + len(good)} lines are left out; {first}", file=sys.stderr)
     return good
 
 
@@ -43,7 +45,10 @@ def conversation(line: str) -> list[dict]:
     """One line -> messages; ValueError says what is wrong with it."""
     if len(line) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE:,} characters")
-    row = json.loads(line)
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(row, dict):
         raise ValueError(f"expected an object, got {type(row).__name__}")
     if "messages" in row:
@@ -51,11 +56,12 @@ def conversation(line: str) -> list[dict]:
         if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
             raise ValueError("messages must be a list of objects")
         messages = [{"role": m.get("role"), "content": m.get("content")} for m in messages]
-        turns = [m["role"] for m in messages if m["role"] != "system"]
-        if any(not isinstance(m["content"], str) for m in messages):
-            raise ValueError("content must be text")
-        if turns != ["user", "assistant"] * (len(turns) // 2) + ["user"] * (len(turns) % 2) or len(turns) < 2:
-            raise ValueError(f"user and assistant must speak by turns, got {', '.join(map(str, turns))[:80]}")
+        try:
+            check(messages)
+        except UserError as e:
+            raise ValueError(e.message) from None
+        if all(m["role"] != "assistant" for m in messages):
+            raise ValueError("the assistant says nothing")
         return messages
     question, more = row.get("instruction"), row.get("input") or row.get("context") or ""
     answer = row.get("output") or row.get("response")

@@ -4,6 +4,7 @@ import torch
 
 from acorn.data.rows import RowStream
 from acorn.data.shards import Shards
+from acorn.errors import UserError
 from acorn.evals.bpb import bits_per_byte
 from acorn.runtime import Runtime
 from acorn.train.loop import Batch
@@ -26,6 +27,11 @@ class BaseStage:
         seed: int,
         eval_tokens: int,
     ):
+        if not shards.splits["val"]:
+            raise UserError(
+                f"{shards.folder} has no validation documents, so nothing would tell how training goes",
+                "import more than one document, or use --split tail",
+            )
         self.stream = RowStream(shards, "train", length, seed)
         self.shards, self.tokenizer, self.runtime = shards, tokenizer, runtime
         self.length, self.rows, self.micro_rows, self.eval_tokens = length, rows, micro_rows, eval_tokens
