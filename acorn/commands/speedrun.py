@@ -67,15 +67,7 @@ class Speedrun:
             started = time.time()
             stage.run()
             if first:
-                done = [s for s in timings["stages"] if s["name"] != section]
-                before = sum(
-                    s["seconds"] for s in timings["stages"] if s["name"] == section
-                )  # of starts that were cut off later
-                timings["stages"] = [
-                    *done,
-                    {"name": section, "seconds": before + time.time() - started, "skipped": False},
-                ]
-                timings["peak_memory_bytes"] = max(timings.get("peak_memory_bytes", 0), peak_memory_bytes())
+                record(timings, section, time.time() - started)
                 timings.setdefault("started", stamp(begin))
                 timings["finished"] = stamp(time.time())
                 write_json(home / "timings.json", timings)
@@ -86,6 +78,14 @@ class Speedrun:
             Report(name).run()
             print(closing(name, home, time.time() - begin, timings))
         return 0
+
+
+def record(timings: dict, section: str, seconds: float) -> None:
+    """Add a finished stage; a stage that was cut off earlier and went on now counts the part that finished it."""
+    peak = peak_memory_bytes()  # of the process so far, so of this stage if it is higher than before
+    others = [s for s in timings["stages"] if s["name"] != section]
+    timings["stages"] = [*others, {"name": section, "seconds": seconds, "skipped": False, "peak_memory_bytes": peak}]
+    timings["peak_memory_bytes"] = max(timings.get("peak_memory_bytes", 0), peak)
 
 
 def in_order(settings: dict, path: Path) -> list[str]:
