@@ -33,6 +33,8 @@ class NanoConfig:
         problems = []
         if min(self.vocab_size, self.n_layer, self.n_head, self.n_kv_head, self.n_embd, self.block_size) < 1:
             problems.append("every size must be at least 1")
+        elif self.bigram < 0:
+            problems.append(f"bigram {self.bigram} must be 0 (no table) or its number of rows")
         elif self.n_embd % self.n_head or (self.n_embd // self.n_head) % 2:
             problems.append(f"n_embd {self.n_embd} must be n_head {self.n_head} times an even head size")
         elif self.n_head % self.n_kv_head:
