@@ -41,7 +41,13 @@ DATASETS = {
         "shard_{:05d}.parquet",
         6543,
         "about 400 billion tokens of filtered web text, shuffled; a file holds some 60 million tokens",
-    )
+    ),
+    "shakespeare": Dataset(
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare",
+        "input.txt",
+        1,
+        "Tiny Shakespeare, 1.1 MB: one text for character models",
+    ),
 }
 
 
