@@ -119,7 +119,7 @@ def test_muon_equals_a_slow_twin(shape):
 
 
 def test_weights_shrink_only_where_the_update_agrees():
-    """Otherwise the same step: entries whose update has the weight's sign go further, the others go as without decay."""
+    """Entries whose update has the weight's sign go further, the others go as without decay."""
     moved = {}
     for decay in (0.0, 0.4):
         w = torch.nn.Parameter(randn(10, 6) * 0.5)
