@@ -8,14 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from acorn import checkpoint, runtime
-from acorn.data.shards import open_shards
 from acorn.errors import UserError
-from acorn.evals.bpb import bits_per_byte
-from acorn.evals.examples import score_examples
-from acorn.infer.engine import Engine
-from acorn.recipes import RECIPES, get_recipe
-from acorn.runlog import write_json
 
 
 @dataclass
@@ -36,6 +29,14 @@ class Eval:
     json: bool = False  # eval.json on stdout
 
     def run(self) -> int:
+        from acorn import checkpoint, runtime
+        from acorn.data.shards import open_shards
+        from acorn.evals.bpb import bits_per_byte
+        from acorn.evals.examples import score_examples
+        from acorn.infer.engine import Engine
+        from acorn.recipes import RECIPES, get_recipe
+        from acorn.runlog import write_json
+
         begin = time.perf_counter()
         place = runtime.start(self.device, self.dtype, alone=True)
         path = checkpoint.resolve_run(self.target, say=lambda text: print(text, file=sys.stderr))

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import tyro
 
-from acorn import checkpoint
 from acorn.cli import COMMANDS
 from acorn.config import from_dict, read_toml
 from acorn.errors import UserError, did_you_mean
 from acorn.runlog import clock, write_json
-from acorn.runtime import peak_memory_bytes
 
 # section of the config -> command that does it; this is also their order
 STAGES = {
@@ -82,6 +80,8 @@ class Speedrun:
 
 def record(timings: dict, section: str, seconds: float) -> None:
     """Add a finished stage; a stage that was cut off earlier and went on now counts the part that finished it."""
+    from acorn.runtime import peak_memory_bytes
+
     peak = peak_memory_bytes()  # of the process so far, so of this stage if it is higher than before
     others = [s for s in timings["stages"] if s["name"] != section]
     timings["stages"] = [*others, {"name": section, "seconds": seconds, "skipped": False, "peak_memory_bytes": peak}]
@@ -117,6 +117,8 @@ def command(section: str, values: dict, home: Path, name: str, path: Path):
 
 
 def finished(section: str, home: Path, stage) -> bool:
+    from acorn import checkpoint
+
     if section == "tokenizer":
         return (home / "tokenizer.json").exists()
     if section == "data":
@@ -177,8 +179,8 @@ def say(first: bool, text: str) -> None:
 def closing(name: str, home: Path, seconds: float, timings: dict) -> str:
     total = sum(s["seconds"] for s in timings["stages"])
     return f"""
-done in {clock(seconds)} (all starts together {clock(total)}); peak memory {timings.get("peak_memory_bytes", 0) /
-1e9:.2f} GB
+done in {clock(seconds)} (all starts together {clock(total)}); peak memory {
+        timings.get("peak_memory_bytes", 0) / 1e9:.2f} GB
 
   talk to it       .venv/bin/acorn chat {name}
   one answer       .venv/bin/acorn chat {name} -p "..."
