@@ -177,12 +177,14 @@ def say(first: bool, text: str) -> None:
 
 
 def closing(name: str, home: Path, seconds: float, timings: dict) -> str:
+    """What to type next, with a request that the model was right about, if there is one."""
+    samples = [s for task in read_json(home / "eval.json").get("tasks", {}).values() for s in task["samples"]]
+    request = next((s["request"] for s in samples if s["right"]), "hello")
     total = sum(s["seconds"] for s in timings["stages"])
     return f"""
-done in {clock(seconds)} (all starts together {clock(total)}); peak memory {
-        timings.get("peak_memory_bytes", 0) / 1e9:.2f} GB
+done in {clock(seconds)} (all starts together {clock(total)}); peak memory {timings["peak_memory_bytes"] / 1e9:.2f} GB
 
   talk to it       .venv/bin/acorn chat {name}
-  one answer       .venv/bin/acorn chat {name} -p "..."
+  one answer       .venv/bin/acorn chat {name} -p {json.dumps(request, ensure_ascii=False)}
   continue a text  .venv/bin/acorn sample {name} -p "..."
   report card      {home}/report.md"""
