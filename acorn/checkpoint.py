@@ -123,7 +123,7 @@ def verify(path: Path) -> str:
                 return f"{file} is damaged: its SHA-256 is {found[:12]}…, the manifest says {expected['sha256'][:12]}…"
     except FileNotFoundError:
         return f"{path} has no manifest.json"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         return f"{path / 'manifest.json'} cannot be read: {e!r}"
     return ""
 

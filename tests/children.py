@@ -12,7 +12,10 @@ import traceback
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["acorn.commands.train", "acorn.commands.speedrun", "acorn.recipes.iac"])
+CONTEXT.set_forkserver_preload(
+    """pytest hypothesis torch acorn.train.base acorn.train.chat acorn.train.setup acorn.infer.engine
+    acorn.evals.examples acorn.commands.train acorn.commands.speedrun acorn.commands.report tyro pyarrow acorn.recipes.iac""".split()
+)
 
 
 class Child:
