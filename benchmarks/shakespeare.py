@@ -1,5 +1,5 @@
 """
-Tiny Shakespeare by characters, start-up included: configs/shakespeare_char.toml beside nanoGPT's README recipe for CPUs.
+Tiny Shakespeare by characters, start-up included: configs/shakespeare_char.toml beside nanoGPT's README CPU recipe.
 
     python benchmarks/shakespeare.py --text input.txt [--nanogpt CHECKOUT] [--repeats 3]
 

@@ -8,8 +8,8 @@ Pretraining on real text, start-up included: `acorn train base` beside nanochat'
 
 DIR holds parquet/shard_*.parquet (column text; the last one is validation) and val.jsonl (one JSON string a line).
 Both learn a vocabulary first, apart from the clock. Ours is on the clock from raw parquet (import, start-up, training),
-nanochat from the start of base_train, compilation included. Both are scored on the same bytes: each document's tokens in
-windows that begin with BOS. nanochat falls back to torch's SDPA where it finds no FA3; ours uses SDPA.
+nanochat from the start of base_train, compilation included. Both are scored on the same bytes: each document's tokens
+in windows that begin with BOS. nanochat falls back to torch's SDPA where it finds no FA3; ours uses SDPA.
 """
 
 import argparse
@@ -140,6 +140,7 @@ def ours(corpus: Path, documents: list[str], o: argparse.Namespace, work: Path) 
 
 
 def peer(checkout: Path, corpus: Path, documents: list[str], o: argparse.Namespace, work: Path) -> dict:
+    python = o.peer_python
     base = work / "nanochat"
     base.mkdir()
     (base / "base_data_climbmix").symlink_to((corpus / "parquet").resolve())
@@ -151,10 +152,10 @@ def peer(checkout: Path, corpus: Path, documents: list[str], o: argparse.Namespa
         "OMP_NUM_THREADS": str(os.cpu_count()),
         "TORCHINDUCTOR_CACHE_DIR": str(work / "inductor"),
     }
-    timed([sys.executable, "-c", PEER, "scripts.tok_train", f"--vocab-size={o.vocabulary}"], cwd=checkout, env=env)
+    timed([python, "-c", PEER, "scripts.tok_train", f"--vocab-size={o.vocabulary}"], cwd=checkout, env=env)
     seconds, lines = timed(
         [
-            sys.executable,
+            python,
             "-c",
             PEER,
             "scripts.base_train",
@@ -176,7 +177,7 @@ def peer(checkout: Path, corpus: Path, documents: list[str], o: argparse.Namespa
     )
     steps = [float(m[1]) / 1e3 for _, m in matches(r"dt: ([\d.]+)ms", lines)]
     _, lines = timed(
-        [sys.executable, "-c", SCORE_PEER, work / "held_out.json", o.device, o.length], cwd=checkout, env=env
+        [python, "-c", SCORE_PEER, work / "held_out.json", o.device, o.length], cwd=checkout, env=env
     )
     score = next(json.loads(line) for _, line in reversed(lines) if line.startswith("{"))
     return {
@@ -200,6 +201,7 @@ def main() -> None:
     arguments.add_argument("--length", type=int, default=512, help="context in tokens")
     arguments.add_argument("--vocabulary", type=int, default=4096)
     arguments.add_argument("--dtype", default="auto", help="of our activations")
+    arguments.add_argument("--peer-python", default=sys.executable, help="Python that has what nanochat imports")
     arguments.add_argument("--peer-rows", type=int, default=8, help="nanochat's rows of one forward")
     arguments.add_argument("--peer-batch", type=int, default=4096, help="nanochat's tokens of one step")
     arguments.add_argument("--iterations", type=int, default=250, help="of nanochat")
