@@ -72,8 +72,9 @@ def test_a_batch_that_was_left_open_is_made_to_fit(place):
 
 @pytest.mark.slow
 def test_torchrun(place):
-    """The real launcher, with a NaN on one rank."""
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "acorn", *TWO]
-    done = subprocess.run([*map(str, run), "--inject", "nan@3"], cwd=place, capture_output=True, text=True, timeout=200)
+    """The real launcher, as acorn/runtime.py says, with a NaN on one rank."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "--"]
+    run = [str(word) for word in (*launcher, "acorn", *TWO, "--inject", "nan@3")]
+    done = subprocess.run(run, cwd=place, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("step 3 skipped") == 1 and losses(place / "runs/t/base").count(None) == 1

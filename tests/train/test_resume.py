@@ -154,8 +154,8 @@ def test_a_damaged_newest_checkpoint_costs_its_interval_only(stage, straight, ba
 
 def test_minutes_leave_no_trace_in_the_weights(place):
     """The speed is measured on a model that is thrown away: the steps it led to, given outright, give the same."""
-    run = ["train", "base", "--data", "runs/t/data", "--depth", 1, "--n-embd", 32, "--block-size", 32, "--micro-rows", 3,
-           "--device", "cpu", "--dtype", "float32", "--eval-every", 0, "--save-every", 0]  # fmt: skip
+    run = ["train", "base", "--data", "runs/t/data", "--depth", 1, "--n-embd", 32, "--block-size", 32, "--micro-rows",
+           3, "--device", "cpu", "--dtype", "float32", "--eval-every", 0, "--save-every", 0]  # fmt: skip
     for name in ("a", "b"):
         shutil.copytree(place / "runs/t", place / "runs" / name)
     run_a = start([*run, "--run", "a", "--minutes", 0.004], place)
