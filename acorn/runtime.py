@@ -2,8 +2,9 @@
 What this process runs on: device, compute dtype, ranks. Functions that return a `Runtime`; no globals, nothing at
 import. Started by torchrun there are N ranks, otherwise one; one rank is the degenerate case of N.
 
-    torchrun --standalone --nproc-per-node 8 -m -- acorn train base --run oak       (without the --, torchrun takes --run
-                                                                                     for an option of its own)
+    torchrun --standalone --nproc-per-node 8 -m -- acorn train base --run oak
+
+Without the -- torchrun takes --run for an option of its own.
 """
 
 import os

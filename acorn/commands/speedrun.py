@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import time
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +128,7 @@ def finished(section: str, home: Path, stage) -> bool:
     record = home / section / "run.toml"
     if not record.exists():
         return False
-    steps = tomllib.loads(record.read_text(encoding="utf-8"))["steps"]
+    steps = read_toml(record).get("steps", 0)
     newest = checkpoint.find_checkpoint(home / section, say=lambda text: print(text, file=sys.stderr))
     return newest is not None and newest.name == f"checkpoint-{steps:06d}"
 

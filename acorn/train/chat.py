@@ -112,7 +112,8 @@ class ChatStage:
 def fingerprint(conversations: list) -> str:
     digest = hashlib.sha256()
     for ids, mask in conversations:
-        digest.update(np.array([len(ids), *ids, *mask], dtype=np.int64).tobytes())
+        for part in ([len(ids)], ids, mask):
+            digest.update(np.asarray(part, dtype=np.int32).tobytes())
     return digest.hexdigest()
 
 

@@ -6,12 +6,11 @@ minutes, which dtype) are settled once and kept in run.toml, so that a resumed o
 import dataclasses
 import math
 import time
-import tomllib
 from pathlib import Path
 
 import torch
 
-from acorn.config import dump, from_dict, to_dict
+from acorn.config import dump, from_dict, read_toml, to_dict
 from acorn.errors import UserError
 from acorn.optim.muon import MuonAdamW
 from acorn.runlog import environment, write_json, write_text
@@ -49,7 +48,7 @@ def settle(config, folder: Path):
     path = folder / "run.toml"
     if not path.exists():
         return config
-    before = from_dict(type(config), tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+    before = from_dict(type(config), read_toml(path), str(path))
     kept = {name: getattr(before, name) for name in OPEN if getattr(config, name, "auto") in (None, "auto")}
     config = dataclasses.replace(config, **kept, inject=before.inject)
     a, b = to_dict(before), to_dict(config)
