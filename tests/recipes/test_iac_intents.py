@@ -2,13 +2,14 @@
 
 import json
 import re
+from itertools import permutations, product
 from random import Random
 
 import pytest
 
 from acorn.recipes.iac import validate
 from acorn.recipes.iac.intents import INTENTS, Phrasing
-from acorn.recipes.iac.intents.intent import CHOICE
+from acorn.recipes.iac.intents.intent import CHOICE, FREE
 
 SAMPLES = 60
 DEFAULTS = re.compile(r"final_snapshot|secretName|USER|-dead\"")  # lines that hold a value, but that nobody asked for
@@ -103,10 +104,53 @@ def test_requests_say_every_parameter(intent):
 
 @intents
 def test_enough_phrasings_and_combinations(intent):
-    assert len(intent.train) >= 8 and len(intent.held) >= 2
-    assert not set(intent.train) & set(intent.held)
+    assert len(intent.train) >= 14 and len(intent.held) >= 2
     rng = Random(intent.name)
     assert len({json.dumps(intent.sample(rng), sort_keys=True) for _ in range(3000)}) > 2500
+
+
+def forms(template):
+    """All texts of a template before its slots are filled: every order of its free parts, every choice."""
+    found = [template]
+    while (left := next((FREE.search(text) for text in found if FREE.search(text)), None)) is not None:
+        orders = [", ".join(parts) for parts in permutations(left[1].split("; "))]
+        orders += [" and ".join(text.rsplit(", ", 1)) for text in orders]
+        found = [text.replace(left[0], order) for text in found for order in orders]
+    for text in found:
+        pieces = CHOICE.split(text)  # words outside and inside of brackets by turns
+        yield from map("".join, product(*(piece.split("|") if n % 2 else [piece] for n, piece in enumerate(pieces))))
+
+
+def skeletons(template):
+    """Texts as their words alone: every slot is '#', options are left out, case and punctuation do not count."""
+    template = re.sub(r"(; )?\{(extras|plus)\}", "", template)
+    for text in forms(template):
+        yield " ".join(re.findall(r"\w+|#", re.sub(r"\{\w+\}", "#", text.lower())))
+
+
+@intents
+def test_no_training_sentence_is_a_held_out_one(intent):
+    """Whatever the order of the free parts: no sequence of words with slots between them is in both."""
+    held = {one for template in intent.held for one in skeletons(template)}
+    for template in intent.train:
+        found = held.intersection(skeletons(template))
+        assert not found, f"{template!r} can say {found}"
+    assert held.intersection(skeletons(f"<{'; '.join(next(forms(intent.held[-1])).split(', '))}>"))  # it would be seen
+
+
+@intents
+def test_slots_come_in_many_orders(intent):
+    """In templates whose order is fixed, and all the more in those where it is free."""
+    fixed = [template for template in intent.train if not FREE.search(template)]
+    slots = [re.findall(r"\{(\w+)\}", template.replace("{plus}", "{extras}")) for template in fixed]
+    assert len(set(map(tuple, slots))) >= 4 and len(intent.train) - len(fixed) >= 3
+    subject = "name" if "name" in slots[0] else "command"
+    assert any(one[0] == subject for one in slots) and any(one[-1] == subject for one in slots)
+    options = any("extras" in one for one in slots)
+    assert not options or any("extras" in one[:-1] for one in slots)
+    said = set(re.findall(r"\{(\w+)\}", intent.parts.replace("{plus}", "{extras}")))
+    assert said == set(slots[0]) | ({"extras"} if options else set())
+    assert all(f"<{intent.parts}>" in template for template in intent.train if template not in fixed)
 
 
 def test_held_out_sentences_are_new_but_their_words_are_not():
@@ -124,6 +168,17 @@ def test_choices_in_a_template_follow_the_turn():
     assert len(set(texts)) == 4
 
 
+def test_free_parts_come_in_every_order_and_each_option_is_a_part():
+    intent = INTENTS["bucket"]
+    p = {"name": "mail-api", "environment": "dev", "versioning": True, "kms": True}
+    texts = {intent.describe(p, Phrasing("<{name}; {environment}; {plus}>", turn)) for turn in range(48)}
+    assert len(texts) == 4 * 3 * 2 * 2  # each order, with a comma and with 'and'
+    assert {"KMS encryption, mail-api, versioning, dev", "dev, versioning, mail-api and KMS encryption"} <= texts
+    p |= {"versioning": False, "kms": False}
+    texts = {intent.describe(p, Phrasing("a <{name}; {environment}; {plus}>.", turn)) for turn in range(4)}
+    assert texts == {"a mail-api, dev.", "a dev, mail-api.", "a mail-api and dev.", "a dev and mail-api."}
+
+
 def test_a_combination_belongs_to_one_split_for_ever():
     intent = INTENTS["service"]
     p = {"name": "mail-api", "namespace": "shop", "type": "ClusterIP", "port": 80, "target": 8080}
@@ -133,7 +188,7 @@ def test_a_combination_belongs_to_one_split_for_ever():
     assert 0.82 < shares.count("train") / 4000 < 0.88 and 0.06 < shares.count("test") / 4000 < 0.09
 
 
-@pytest.mark.parametrize("name", ["queue", "network", "security-group", "deployment"])
+@pytest.mark.parametrize("name", ["queue", "network", "security-group", "deployment", "quota"])
 def test_checks_with_rules_of_their_own(name):
     intent, rng = INTENTS[name], Random(1)
     draw = lambda wanted: next(p for p in iter(lambda: intent.sample(rng), None) if wanted(p))
@@ -162,3 +217,11 @@ def test_checks_with_rules_of_their_own(name):
         p = intent.sample(rng)
         text = intent.render(p)
         assert problems(intent, p, text.replace(f"        app: {p['name']}", "        app: other", 1))
+    if name == "quota":
+        p = {"name": "mail-api", "cpu": 10, "memory": 96, "pods": 100}
+        text = intent.render(p)
+        short = text.replace("requests.", "")
+        assert short != text and problems(intent, p, short) == []
+        assert problems(intent, p, short.replace("96Gi", "64Gi"))
+        assert problems(intent, p, text.replace("requests.cpu", "limits.cpu"))
+        assert problems(intent, p, text.replace("    pods:", '    cpu: "20"\n    pods:'))

@@ -20,6 +20,6 @@ def recipe() -> Recipe:
         conversations=tasks.conversations,
         examples=tasks.examples,
         grade=tasks.grade,
-        version=1,
+        version=2,
         prepare=validate.prepare,
     )

@@ -21,6 +21,7 @@ class Role(Intent):
         "A service takes on a role by itself, so that no key has to be kept anywhere.",
         "Give a role the smallest policy that does the work.",
     )
+    parts = "name {name}; [service |]{service}.amazonaws.com; [policy |]{policy}; {plus}"
     train = (
         "[Write|Create|Make] a Terraform IAM role [named|called] {name} for {service}.amazonaws.com with the policy "
         "{policy}{plus}.",
@@ -33,6 +34,13 @@ class Role(Intent):
         "[Can|Could] you write the Terraform for a role with {policy} that {service}.amazonaws.com can assume{plus}? "
         "Name it {name}.",
         "Set up {name}, an IAM role [with Terraform|in HCL]: {policy} for {service}.amazonaws.com{plus}.",
+        f"iam role in terraform: <{parts}>",
+        f"Terraform for an IAM role, <{parts}>",
+        f"Please create a role in AWS with Terraform: <{parts}>.",
+        f"What is the HCL for an IAM role with <{parts}>?",
+        "{policy}{plus}: write the IAM role {name} for {service}.amazonaws.com in Terraform.",
+        "How do I give {policy} to {service}.amazonaws.com{extras}? The role is called {name}. Use Terraform.",
+        "{name}: IAM role, {policy}, service {service}.amazonaws.com{plus}, HCL",
     )
     held = (
         "Please make the IAM role {name} with Terraform; attach the policy {policy}, the service is "
@@ -85,6 +93,7 @@ class SecurityGroup(Intent):
         "Each port has its own rule, so that a change to one does not touch the others.",
         "The range 0.0.0.0/0 is the whole internet.",
     )
+    parts = "name {name}; [open |]{ports}; [from|source] {source}"
     train = (
         "[Write|Create|Make] a Terraform security group [named|called] {name} that lets {source} in on {ports}.",
         "I need a security group in Terraform: name {name}, {ports} open to {source}.",
@@ -94,6 +103,13 @@ class SecurityGroup(Intent):
         "We want to open {ports} to {source}. [Call|Name] the security group {name} and use Terraform.",
         "[Can|Could] you write the Terraform for a security group that allows {ports} from {source}? Name it {name}.",
         "Set up {name}, an AWS security group [with Terraform|in HCL]: from {source} to {ports}.",
+        f"security group in terraform: <{parts}>",
+        f"Terraform for an AWS security group, <{parts}>",
+        f"Please create a security group with Terraform: <{parts}>.",
+        f"What is the HCL for a security group, <{parts}>?",
+        "{ports} from {source}: write the security group {name} in Terraform.",
+        "How do I let {source} in on {ports}? The security group is called {name}. Use Terraform.",
+        "{name}: security group, source {source}, {ports}, HCL",
     )
     held = (
         "Please make the security group {name} with Terraform; it lets in {source} on {ports}.",

@@ -36,6 +36,7 @@ class PythonImage(Intent):
         "The process runs as nobody, so that a break-in does not hold root in the container.",
         "A command in brackets gets the stop signal itself, because no shell stands between.",
     )
+    parts = "Python {version}; folder {folder}; port {port}; command {command}"
     train = (
         "[Write|Create|Make] a Dockerfile for a Python {version} web app in {folder} on port {port}, started by "
         "{command}.",
@@ -51,6 +52,14 @@ class PythonImage(Intent):
         "Python {version} and "
         "the folder {folder}.",
         "Set up a Dockerfile with the folder {folder} for Python {version}: command {command}, port {port}.",
+        f"dockerfile for a web app: <{parts}>",
+        f"Write the Dockerfile of a web service with <{parts}>.",
+        f"Please create a Dockerfile: <{parts}>.",
+        f"What is the Dockerfile for a web app with <{parts}>?",
+        "Command {command}, port {port}: write a Dockerfile with Python {version} and the folder {folder}.",
+        "How do I run {command} on port {port} in a container? Python {version}, folder {folder}. Give me the "
+        "Dockerfile.",
+        "port {port}, {command}, {folder}, python {version}: dockerfile",
     )
     held = (
         "Please make the Dockerfile for a web app in Python {version}; folder {folder}, command {command}, port "
@@ -90,6 +99,7 @@ class NodeImage(PythonImage):
         "The base image has a user called node, which is not root.",
         "Only the package files are copied first, so that the installed packages are cached.",
     )
+    parts = PythonImage.parts.replace("Python", "Node")
     train = tuple(text.replace("Python", "Node").replace("python", "node") for text in PythonImage.train)
     held = tuple(text.replace("Python", "Node").replace("python", "node") for text in PythonImage.held)
 
@@ -118,6 +128,7 @@ class GoImage(Intent):
         "The distroless image has no shell and runs as a user that is not root.",
         "CGO is off, so that the program needs no libraries of the system.",
     )
+    parts = "Go {version}; package {package}; binary {name}; port {port}"
     train = (
         "[Write|Create|Make] a Dockerfile for a Go {version} web app that builds {package} as {name} and listens on "
         "port {port}.",
@@ -134,6 +145,14 @@ class GoImage(Intent):
         "and the port is "
         "{port}.",
         "Set up a Dockerfile for {name} with Go {version}: port {port}, package {package}.",
+        f"dockerfile for a web app: <{parts}>",
+        f"Write the Dockerfile of a web service with <{parts}>.",
+        f"Please create a Dockerfile: <{parts}>.",
+        f"What is the Dockerfile for a web app with <{parts}>?",
+        "Port {port}, package {package}: write a Dockerfile with Go {version}; the binary is {name}.",
+        "How do I build {package} with Go {version} in a container? The port is {port}, the binary {name}. Give me "
+        "the Dockerfile.",
+        "binary {name}, port {port}, {package}, go {version}: dockerfile",
     )
     held = (
         "Please make the Dockerfile for a web app in Go {version}; package {package}, binary {name}, port {port}.",
@@ -176,6 +195,7 @@ class WorkerImage(Intent):
         "What differs between environments is read from variables of the environment.",
         "The worker does not run as root.",
     )
+    parts = "{label} {version}; folder {folder}; environment {environment}; command {command}"
     train = (
         "[Write|Create|Make] a Dockerfile for a {label} {version} worker in {folder}, started by {command}, "
         "environment {environment}.",
@@ -193,6 +213,15 @@ class WorkerImage(Intent):
         "folder {folder}.",
         "Set up a worker Dockerfile with the folder {folder} for {label} {version}: command {command}, environment "
         "{environment}.",
+        f"dockerfile for a worker: <{parts}>",
+        f"Write the Dockerfile of a worker with <{parts}>.",
+        f"Please create a worker Dockerfile: <{parts}>.",
+        f"What is the Dockerfile for a worker with <{parts}>?",
+        "Command {command}, environment {environment}: write a worker Dockerfile with {label} {version} and the "
+        "folder {folder}.",
+        "How do I run the worker {command} for {environment} in a container? {label} {version}, folder {folder}. "
+        "Give me the Dockerfile.",
+        "worker: {environment}, {command}, {folder}, {language} {version}, dockerfile",
     )
     held = (
         "Please make the Dockerfile for a worker in {label} {version}; environment {environment}, folder {folder}, "

@@ -13,12 +13,16 @@ from typing import NamedTuple
 from acorn.recipes.iac.facts import compare
 from acorn.recipes.iac.words import listing
 
+FREE = re.compile(r"<([^<>]*)>")
 CHOICE = re.compile(r"\[([^\[\]]*)\]")
 SPLITS = {"train": range(0, 218), "val": range(218, 237), "test": range(237, 256)}  # of 256: 85, 7.5 and 7.5 %
 
 
 class Phrasing(NamedTuple):
-    """One way to ask. `[a|b]` in the template is a choice; the digits of `turn` choose."""
+    """
+    One way to ask. `[a|b]` in the template is a choice, `<a; b; c>` stands for its parts in any order, joined by commas
+    or with 'and' before the last; the digits of `turn` choose.
+    """
 
     template: str
     turn: int = 0
@@ -28,12 +32,14 @@ class Intent:
     """
     Subclasses give the data below and `sample`, `facts`, `render`. In templates, {name} etc. are parameters or what
     `slots` adds; {extras} is ' with A and B' and {plus} is ', A, B', made of `options`: noun phrases of what is on.
+    Between < and >, where order is free, {plus} is a part that becomes one part for every option.
     """
 
     name: str
     kind: str  # what validate() takes
     title: str  # a heading
     notes: tuple[str, ...]  # sentences about it, for documents
+    parts: str  # what a request has to say, in the form that stands between < and > of templates
     train: tuple[str, ...]  # templates of requests that training shows
     held: tuple[str, ...]  # templates that only the test split uses: other sentences, made of words that training shows
     companions: tuple[str, ...] = ()  # what may stand in the answer beside what `facts` names
@@ -59,19 +65,26 @@ class Intent:
         return Phrasing(rng.choice(self.held if split == "test" else self.train), rng.getrandbits(32))
 
     def describe(self, p: dict, phrasing: Phrasing) -> str:
-        options = self.options(p)
-        extras = f" with {listing(options)}" if options else ""
-        text = phrasing.template.format_map(
-            {**self.slots(p), "extras": extras, "plus": "".join(f", {one}" for one in options)}
-        )
-        turn = phrasing.turn
+        options, turn = self.options(p), phrasing.turn
+
+        def digit(base: int) -> int:
+            nonlocal turn
+            turn, found = divmod(turn, base)
+            return found
+
+        def order(match: re.Match) -> str:
+            left = [one for part in match[1].split("; ") for one in (options if part == "{plus}" else [part])]
+            parts = [left.pop(digit(len(left))) for _ in range(len(left))]
+            return listing(parts) if digit(2) else ", ".join(parts)
 
         def choose(match: re.Match) -> str:
-            nonlocal turn
             words = match[1].split("|")
-            turn, digit = divmod(turn, len(words))
-            return words[digit]
+            return words[digit(len(words))]
 
+        extras = f" with {listing(options)}" if options else ""
+        text = FREE.sub(order, phrasing.template).format_map(
+            {**self.slots(p), "extras": extras, "plus": "".join(f", {one}" for one in options)}
+        )
         return CHOICE.sub(choose, text)
 
     def check(self, p: dict, parsed: dict) -> list[str]:

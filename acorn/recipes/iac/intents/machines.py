@@ -29,6 +29,7 @@ class Network(Intent):
         "An internet gateway is what lets machines in the network reach the internet.",
         "Choose a range that no other network uses, or the two can't be connected later.",
     )
+    parts = "name {name}; [CIDR|range] {cidr}; {subnets} subnets; {plus}"
     train = (
         "[Write|Create|Make] a Terraform VPC [named|called] {name} with CIDR {cidr} and {subnets} subnets{plus}.",
         "I need a VPC in Terraform: name {name}, range {cidr}, {subnets} subnets{plus}.",
@@ -38,6 +39,14 @@ class Network(Intent):
         "We need {subnets} subnets in a new VPC{plus}. The CIDR is {cidr}. [Call|Name] it {name}. Use Terraform.",
         "[Can|Could] you write the Terraform for an AWS network {cidr} with {subnets} subnets{plus}? Name it {name}.",
         "Set up {name}, a VPC [with Terraform|in HCL]: {subnets} subnets, CIDR {cidr}{plus}.",
+        f"vpc in terraform, <{parts}>",
+        f"Terraform for a network: <{parts}>",
+        f"Please create a VPC in AWS with Terraform: <{parts}>.",
+        f"What is the HCL for a VPC with <{parts}>?",
+        "{cidr}, {subnets} subnets{plus}: a VPC named {name}, HCL",
+        "How do I write a VPC{extras} in Terraform? The range is {cidr}, there are {subnets} subnets, its name is "
+        "{name}.",
+        "{name} is a new AWS network with {subnets} subnets, CIDR {cidr}{plus}. Write it in Terraform.",
     )
     held = (
         "Please make the VPC {name} with Terraform; the CIDR is {cidr} and it has {subnets} subnets{plus}.",
@@ -101,6 +110,7 @@ class Instance(Intent):
         "The root disk is encrypted, and the metadata service asks for a token (IMDSv2).",
         "The instance type fixes how many processors and how much memory the machine has.",
     )
+    parts = "name {name}; [type |]{type}; {os}; [disk {disk} GB|{disk} GB disk]; {plus}"
     train = (
         "[Write|Create|Make] a Terraform EC2 instance [named|called] {name}, type {type}, with {os} and a {disk} GB "
         "disk{plus}.",
@@ -114,6 +124,13 @@ class Instance(Intent):
         "[Can|Could] you write the Terraform for a {type} instance with {disk} GB of disk{plus}? Name it {name}; it "
         "runs {os}.",
         "Set up {name}, an EC2 instance [with Terraform|in HCL]: {os}, {disk} GB disk, type {type}{plus}.",
+        f"ec2 instance in terraform: <{parts}>",
+        f"Terraform for a machine on AWS: <{parts}>",
+        f"Please create an EC2 instance with Terraform, <{parts}>.",
+        f"What is the HCL for an EC2 instance with <{parts}>?",
+        "{disk} GB disk, {os}{plus}: write the {type} instance {name} in Terraform.",
+        "How do I run {os} on EC2{extras}? The disk has {disk} GB, the type is {type}, the name {name}. Use Terraform.",
+        "{name}: EC2, {type}, disk {disk} GB, {os}{plus}, HCL",
     )
     held = (
         "Please make the EC2 instance {name} with Terraform; type {type}, {disk} GB disk, {os}{plus}.",
@@ -162,6 +179,10 @@ class Database(Intent):
         "Storage is encrypted, and a last snapshot is taken when the database is deleted.",
         "With several zones, a standby takes over when one zone fails.",
     )
+    parts = (
+        "name {name}; {engine} {version}; [class |]{size}; [storage |]{storage} GB; [backup {backup} days|{backup} "
+        "days of backups]; {plus}"
+    )
     train = (
         "[Write|Create|Make] a Terraform RDS database [named|called] {name}: {engine} {version}, {size}, {storage} GB, "
         "backups for {backup} days{plus}.",
@@ -180,6 +201,15 @@ class Database(Intent):
         "{backup} days{plus}? Name it {name}.",
         "Set up {name}, an RDS database [with Terraform|in HCL]: {storage} GB, {engine} {version}, {size}, backup "
         "{backup} days{plus}.",
+        f"rds in terraform, <{parts}>",
+        f"Terraform for an RDS database: <{parts}>",
+        f"Please create a database in AWS with Terraform: <{parts}>.",
+        f"What is the HCL for an RDS database with <{parts}>?",
+        "{storage} GB on {size}, {backup} days of backups{plus}: write the {engine} {version} database {name} in "
+        "Terraform.",
+        "How do I run {engine} {version} on RDS{extras}? Storage {storage} GB, class {size}, backups for {backup} "
+        "days, name {name}. Use Terraform.",
+        "{name}: RDS {engine} {version}, backup {backup} days, {storage} GB, {size}{plus}, HCL",
     )
     held = (
         "Please make the RDS database {name} with Terraform; {engine} {version} on {size}, storage {storage} GB, "

@@ -1,7 +1,7 @@
 """Kubernetes: what workloads are given and what they are held to. Config map, volume claim, quota, network policy."""
 
 from acorn.recipes.iac import words
-from acorn.recipes.iac.facts import Quantity
+from acorn.recipes.iac.facts import Quantity, find
 from acorn.recipes.iac.intents.intent import Intent
 from acorn.recipes.iac.render.manifest import Quoted, documents, manifest
 
@@ -27,6 +27,7 @@ class ConfigMap(Intent):
         "The values are quoted, because each of them is a string for Kubernetes, numbers too.",
         "Passwords and keys belong into a secret, not into a config map.",
     )
+    parts = "name {name}; namespace {namespace}; [settings |]{settings}"
     train = (
         "[Write|Create|Make] a Kubernetes config map [named|called] {name} in namespace {namespace} with {settings}.",
         "I need a Kubernetes config map: name {name}, namespace {namespace}, {settings}.",
@@ -38,6 +39,13 @@ class ConfigMap(Intent):
         "[Can|Could] you write the Kubernetes YAML for a config map with {settings}? Name it {name}; the namespace is "
         "{namespace}.",
         "Set up {name} as a Kubernetes config map in {namespace}: {settings}.",
+        f"configmap in k8s: <{parts}>",
+        f"Kubernetes config map with <{parts}>",
+        f"Please create a config map in Kubernetes: <{parts}>.",
+        f"What is the YAML for a Kubernetes config map with <{parts}>?",
+        "{settings}: write the Kubernetes config map {name} in the namespace {namespace}.",
+        "How do I set {settings} in Kubernetes? Use a config map; its namespace is {namespace} and its name is {name}.",
+        "{namespace}: k8s configmap {settings}, name {name}",
     )
     held = (
         "Please make the Kubernetes config map {name} in the namespace {namespace}; it sets {settings}.",
@@ -76,6 +84,7 @@ class VolumeClaim(Intent):
         "ReadWriteOnce is for one node at a time, ReadWriteMany for several.",
         "Most classes let a claim grow later, none lets it shrink.",
     )
+    parts = "name {name}; namespace {namespace}; [size |]{size}Gi; class {storage}; [access |]{access}"
     train = (
         "[Write|Create|Make] a Kubernetes persistent volume claim [named|called] {name} in namespace {namespace}: "
         "{size}Gi of {storage}, "
@@ -92,6 +101,14 @@ class VolumeClaim(Intent):
         "{name}; the "
         "namespace is {namespace}.",
         "Set up {name} as a Kubernetes PVC in {namespace}: class {storage}, {access}, {size}Gi.",
+        f"pvc in k8s: <{parts}>",
+        f"Kubernetes PVC with <{parts}>",
+        f"Please create a volume claim in Kubernetes: <{parts}>.",
+        f"What is the YAML for a Kubernetes PVC with <{parts}>?",
+        "{size}Gi, class {storage}, {access}: write the Kubernetes PVC {name} in the namespace {namespace}.",
+        "How do I get {size}Gi of storage in Kubernetes? A claim with access {access}, class {storage}, in "
+        "{namespace}, its name is {name}.",
+        "{namespace}: k8s pvc, class {storage}, {size}Gi, {access}, name {name}",
     )
     held = (
         "Please make the Kubernetes PVC {name} in the namespace {namespace}; {size}Gi, {access}, class {storage}.",
@@ -141,6 +158,10 @@ class Quota(Intent):
         "Pods that request nothing are refused in a namespace with a quota on cpu and memory.",
         "One namespace for each team keeps their names and limits apart.",
     )
+    parts = (
+        "name {name}; [cpu {cpu}|{cpu} cpu]; [memory {memory}Gi|{memory}Gi memory|{memory}Gi of memory]; [pods "
+        "{pods}|{pods} pods]"
+    )
     train = (
         "[Write|Create|Make] a Kubernetes namespace [named|called] {name} with a quota of {cpu} cpu, {memory}Gi "
         "memory and {pods} pods.",
@@ -155,6 +176,13 @@ class Quota(Intent):
         "{cpu} cpu? Name "
         "it {name}.",
         "Set up {name} as a Kubernetes namespace: quota {cpu} cpu, {pods} pods, {memory}Gi memory.",
+        f"namespace with quota in k8s: <{parts}>",
+        f"Kubernetes namespace with a quota: <{parts}>",
+        f"Please create a namespace with quota in Kubernetes: <{parts}>.",
+        f"What is the YAML for a Kubernetes namespace with quota, <{parts}>?",
+        "{pods} pods, {memory}Gi memory, {cpu} cpu: write the Kubernetes namespace {name} with this quota.",
+        "How do I hold a Kubernetes namespace to {cpu} cpu, {pods} pods and {memory}Gi of memory? It is called {name}.",
+        "{name}: k8s namespace, quota memory {memory}Gi, pods {pods}, cpu {cpu}",
     )
     held = (
         "Please make the Kubernetes namespace {name}; the quota is {cpu} cpu, {memory}Gi memory, {pods} pods.",
@@ -181,6 +209,17 @@ class Quota(Intent):
             "ResourceQuota/spec/hard/pods": Quantity(p["pods"]),
         }
 
+    def check(self, p, parsed):
+        """For Kubernetes, a quota on cpu is one on requests.cpu, and so for memory."""
+        quotas = parsed.get("ResourceQuota")
+        hard = find(quotas, "spec/hard")
+        if isinstance(hard, dict):
+            full = {f"requests.{key}" if key in ("cpu", "memory") else key: value for key, value in hard.items()}
+            if len(full) < len(hard):
+                return ["ResourceQuota/spec/hard: cpu or memory is there twice"]
+            parsed = {**parsed, "ResourceQuota": [{**quotas[0], "spec": {**quotas[0]["spec"], "hard": full}}]}
+        return super().check(p, parsed)
+
     def render(self, p):
         hard = {"requests.cpu": str(p["cpu"]), "requests.memory": f"{p['memory']}Gi", "pods": str(p["pods"])}
         quota = {"name": "quota", "namespace": p["name"]}
@@ -197,6 +236,7 @@ class NetworkPolicy(Intent):
         "Pods are selected by label, so the rule holds for all replicas, now and later.",
         "Policies need a network plugin that enforces them.",
     )
+    parts = "[app|to] {name}; from {source}; {protocol} port {port}; namespace {namespace}"
     train = (
         "[Write|Create|Make] a Kubernetes network policy in namespace {namespace} that lets {source} reach {name} on "
         "{protocol} port {port}.",
@@ -212,6 +252,15 @@ class NetworkPolicy(Intent):
         "from {source}? The "
         "namespace is {namespace}.",
         "Set up a Kubernetes network policy in {namespace} for {name}: {protocol} port {port}, from {source}.",
+        f"network policy in k8s: <{parts}>",
+        f"Kubernetes network policy: <{parts}>",
+        f"Please create a network policy in Kubernetes: <{parts}>.",
+        f"What is the YAML for a Kubernetes network policy, <{parts}>?",
+        "{protocol} port {port} from {source}: write a network policy in the Kubernetes namespace {namespace} for "
+        "{name}.",
+        "How do I let {source} reach {name} in Kubernetes? {protocol} port {port}, namespace {namespace}, with a "
+        "network policy.",
+        "{namespace}: k8s network policy, from {source} to {name}, {protocol} port {port}",
     )
     held = (
         "Please make the Kubernetes network policy for {name} in the namespace {namespace}; only from {source}, "

@@ -13,6 +13,7 @@ class Bucket(Intent):
         "Public access is blocked on the bucket, so that a wrong policy can't open it to the world.",
         "With versioning, an object that is overwritten or deleted can be restored.",
     )
+    parts = "[name|called] {name}; [environment|tagged] {environment}; {plus}"
     train = (
         "[Write|Create|Make] a Terraform S3 bucket [named|called] {name} for the {environment} environment{extras}.",
         "I need an S3 bucket in Terraform, name {name}, environment {environment}{plus}.",
@@ -24,6 +25,13 @@ class Bucket(Intent):
         "[Can|Could] you write the Terraform for a {environment} bucket named {name}{extras}?",
         "Set up {name} as an AWS bucket for {environment}{extras} [with Terraform|in HCL].",
         "For {environment}, a bucket {name}{extras} in Terraform, please.",
+        f"s3 bucket in terraform: <{parts}>",
+        f"Please create an S3 bucket with Terraform, <{parts}>.",
+        f"[Add|I want] an AWS bucket in Terraform: <{parts}>.",
+        f"What is the Terraform for an S3 bucket, <{parts}>?",
+        "How do I write an S3 bucket{extras} in Terraform? It is for {environment} and its name is {name}.",
+        "{name}: S3 bucket, {environment}{plus}, HCL",
+        "Terraform for the {environment} environment: a bucket{extras}, and its name should be {name}",
     )
     held = (
         "Please make an S3 bucket for {environment} with Terraform, called {name}{plus}.",
@@ -91,6 +99,7 @@ class Queue(Intent):
         "Messages older than the retention time are dropped; both times are in seconds.",
         "A dead letter queue collects messages that could not be handled after some receives.",
     )
+    parts = "name {name}; visibility [timeout |]{visibility}[| seconds]; retention {retention}[| seconds]; {plus}"
     train = (
         "[Write|Create|Make] a Terraform SQS queue [named|called] {name}, visibility timeout {visibility} seconds, "
         "retention {retention} seconds{plus}.",
@@ -108,6 +117,15 @@ class Queue(Intent):
         "seconds "
         "visibility timeout, named {name}{plus}?",
         "Set up {name}, an SQS queue{extras} [with Terraform|in HCL]: visibility {visibility}, retention {retention}.",
+        f"sqs queue in terraform, <{parts}>",
+        f"Terraform for an SQS queue: <{parts}>",
+        f"Please create a message queue in AWS with Terraform: <{parts}>.",
+        f"What is the HCL for an SQS queue with <{parts}>?",
+        "How do I keep messages for {retention} seconds in an SQS queue{extras}? The visibility timeout is "
+        "{visibility}, the name {name}. Use Terraform.",
+        "{name}: SQS queue, visibility {visibility}, retention {retention}{plus}, HCL",
+        "Visibility {visibility} seconds, retention {retention} seconds{plus}: write the SQS queue {name} in "
+        "Terraform.",
     )
     held = (
         "Please make the SQS queue {name} with Terraform: retention {retention} seconds, visibility timeout "
@@ -171,6 +189,7 @@ class Table(Intent):
         "Only attributes that are keys are declared; all others are free.",
         "The table is billed by request and can be restored to any second of the last 35 days.",
     )
+    parts = "name {name}; hash key {hash_key}; {plus}"
     train = (
         "[Write|Create|Make] a Terraform DynamoDB table [named|called] {name} with hash key {hash_key}{plus}.",
         "I need a DynamoDB table in Terraform, name {name}, hash key {hash_key}{plus}.",
@@ -180,6 +199,13 @@ class Table(Intent):
         "We keep items by {hash_key} in DynamoDB{plus}. [Call|Name] the table {name} and use Terraform.",
         "[Can|Could] you write the Terraform for a DynamoDB table with the hash key {hash_key}{plus}? Name it {name}.",
         "Set up {name}, a DynamoDB table [with Terraform|in HCL]: hash key {hash_key}{plus}.",
+        f"dynamodb table in terraform: <{parts}>",
+        f"Please create a DynamoDB table with Terraform, <{parts}>.",
+        f"What is the HCL for a table in DynamoDB with <{parts}>?",
+        f"[Add|I want] a DynamoDB table in Terraform: <{parts}>.",
+        "{name}: DynamoDB table{extras}, hash key {hash_key}, HCL",
+        "Hash key {hash_key}{plus}: write the DynamoDB table {name} in Terraform.",
+        "How do I write a DynamoDB table{extras} in Terraform? Its hash key is {hash_key}, its name {name}.",
     )
     held = (
         "Please make the DynamoDB table {name} with Terraform; the hash key is {hash_key}{plus}.",

@@ -1,4 +1,4 @@
-"""Kubernetes: what runs, and how it is reached. Deployment, service, ingress, cron job, autoscaler."""
+"""Kubernetes: what runs. Deployment, cron job, autoscaler."""
 
 from acorn.recipes.iac import words
 from acorn.recipes.iac.facts import Quantity, find
@@ -14,6 +14,10 @@ class Deployment(Intent):
         "A deployment keeps the wanted number of replicas running and replaces them one by one on a change.",
         "The container may not run as root, and it can't use more memory than its limit.",
         "The readiness probe keeps traffic away from a replica that can't answer yet.",
+    )
+    parts = (
+        "name {name}; [image |]{image}; {replicas} replicas; port {port}; [cpu {cpu}|{cpu} cpu]; [memory "
+        "{memory}|{memory} memory]"
     )
     train = (
         "[Write|Create|Make] a Kubernetes deployment [named|called] {name} with {replicas} replicas of {image} on "
@@ -34,6 +38,15 @@ class Deployment(Intent):
         "cpu? Name it {name}; it listens on port {port}.",
         "Set up {name} as a Kubernetes deployment: {replicas} replicas, {cpu} cpu, {memory} memory, image {image}, "
         "port {port}.",
+        f"deployment in k8s: <{parts}>",
+        f"Kubernetes deployment with <{parts}>",
+        f"Please create a deployment in Kubernetes: <{parts}>.",
+        f"What is the YAML for a Kubernetes deployment with <{parts}>?",
+        "{replicas} replicas of {image}, memory {memory}, cpu {cpu}, port {port}: write the Kubernetes deployment "
+        "{name}.",
+        "How do I run {image} in Kubernetes? Port {port}, cpu {cpu}, memory {memory}, {replicas} replicas; the "
+        "deployment is called {name}.",
+        "{name}: k8s deployment, port {port}, {image}, memory {memory}, cpu {cpu}, replicas {replicas}",
     )
     held = (
         "Please make the Kubernetes deployment {name}; image {image}, port {port}, {replicas} replicas, memory "
@@ -99,143 +112,6 @@ class Deployment(Intent):
         )
 
 
-class Service(Intent):
-    name, kind, title = "service", "kubernetes", "service"
-    notes = (
-        "A service gives the pods that its selector finds one stable name and address.",
-        "The port is what callers use; the target port is where the container listens.",
-        "A LoadBalancer is reached from outside, a NodePort through every node, a ClusterIP only from inside.",
-    )
-    train = (
-        "[Write|Create|Make] a Kubernetes service [named|called] {name} of type {type} in namespace {namespace}, port "
-        "{port}, "
-        "target port {target}.",
-        "I need a Kubernetes service: name {name}, namespace {namespace}, type {type}, port {port} to target port "
-        "{target}.",
-        "Kubernetes: service {name}, {type}, port {port}, target port {target}, namespace {namespace}",
-        "k8s service {name} type {type} namespace {namespace} port {port} target port {target}",
-        "[Please write|Give me] a {type} service for Kubernetes called {name}. It sends port {port} to target port "
-        "{target} in the "
-        "namespace {namespace}.",
-        "We want to reach {name} in the namespace {namespace} on port {port}. Its target port is {target}. Write a "
-        "Kubernetes service "
-        "of type {type}.",
-        "[Can|Could] you write the Kubernetes YAML for a {type} service on port {port} with target port {target}? "
-        "Name it {name}; the "
-        "namespace is {namespace}.",
-        "Set up {name} as a Kubernetes service in {namespace}: target port {target}, port {port}, type {type}.",
-    )
-    held = (
-        "Please make the Kubernetes service {name} in the namespace {namespace}; type {type}, port {port}, target "
-        "port {target}.",
-        "In Kubernetes, I want a {type} service called {name}, namespace {namespace}, that sends port {port} to "
-        "target port {target}.",
-        "[Can|Could] you set up the Kubernetes service {name}? It is of type {type}, port {port}, target port "
-        "{target}, "
-        "namespace {namespace}.",
-    )
-
-    def sample(self, rng):
-        return {
-            "name": words.name(rng),
-            "namespace": rng.choice(words.NAMESPACES),
-            "type": rng.choice(("ClusterIP", "NodePort", "LoadBalancer")),
-            "port": rng.choice((80, 81, 443, 8080, 8443, 9000)),
-            "target": rng.choice(words.PORTS),
-        }
-
-    def facts(self, p):
-        return {
-            "Service/metadata/name": p["name"],
-            "Service/metadata/namespace": p["namespace"],
-            "Service/spec/type": p["type"],
-            "Service/spec/selector": {"app": p["name"]},
-            "Service/spec/ports/port": p["port"],
-            "Service/spec/ports/targetPort": p["target"],
-        }
-
-    def render(self, p):
-        return manifest(
-            {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "metadata": {"name": p["name"], "namespace": p["namespace"]},
-                "spec": {
-                    "type": p["type"],
-                    "selector": {"app": p["name"]},
-                    "ports": [{"port": p["port"], "targetPort": p["target"]}],
-                },
-            }
-        )
-
-
-class Ingress(Intent):
-    name, kind, title = "ingress", "kubernetes", "ingress"
-    notes = (
-        "An ingress sends requests for a host and a path to a service inside the cluster.",
-        "With TLS, the certificate and its key are read from a secret.",
-        "The class names the controller that serves the ingress.",
-    )
-    train = (
-        "[Write|Create|Make] a Kubernetes ingress [named|called] {name} for host {host}, path {path}, to service "
-        "{service} "
-        "on port {port}{plus}.",
-        "I need a Kubernetes ingress: name {name}, host {host}, path {path}, service {service}, port {port}{plus}.",
-        "Kubernetes: ingress {name}, {host}, path {path}, service {service}, port {port}{plus}",
-        "k8s ingress {name} host {host} path {path} service {service} port {port}{plus}",
-        "[Please write|Give me] an ingress for Kubernetes called {name}{extras}. It sends {host} with the path {path} "
-        "to port {port} "
-        "of the service {service}.",
-        "We want to reach the service {service}, port {port}, at {host} under the path {path}. [Call|Name] the "
-        "Kubernetes ingress "
-        "{name}{plus}.",
-        "[Can|Could] you write the Kubernetes YAML for an ingress to {service} on port {port}{extras}? The host is "
-        "{host}, the path is "
-        "{path}, the name is {name}.",
-        "Set up {name} as a Kubernetes ingress: path {path}, host {host}, port {port} of service {service}{plus}.",
-    )
-    held = (
-        "Please make the Kubernetes ingress {name}; the host is {host}, path {path}, service {service}, port "
-        "{port}{plus}.",
-        "In Kubernetes, I want an ingress called {name}{extras} that sends host {host} and path {path} to service "
-        "{service} on port {port}.",
-        "k8s ingress {host} path {path} to {service} port {port}, name {name}{plus}",
-    )
-
-    def sample(self, rng):
-        return {
-            "name": words.name(rng),
-            "host": f"{rng.choice(words.FIRST)}.{rng.choice(('example.com', 'example.org', 'example.net'))}",
-            "path": rng.choice(("/", "/api", "/app", "/v1", "/v2", "/admin", "/docs", "/auth")),
-            "service": words.name(rng),
-            "port": rng.choice((80, 81, 443, 8080, 8443, 9000)),
-            "tls": rng.random() < 0.5,
-        }
-
-    def options(self, p):
-        return ["TLS"] * p["tls"]
-
-    def facts(self, p):
-        rule = "Ingress/spec/rules"
-        return {
-            "Ingress/metadata/name": p["name"],
-            f"{rule}/host": p["host"],
-            f"{rule}/http/paths/path": p["path"],
-            f"{rule}/http/paths/backend/service/name": p["service"],
-            f"{rule}/http/paths/backend/service/port/number": p["port"],
-            "Ingress/spec/tls/hosts": [p["host"]] if p["tls"] else None,
-        }
-
-    def render(self, p):
-        backend = {"service": {"name": p["service"], "port": {"number": p["port"]}}}
-        path = {"path": p["path"], "pathType": "Prefix", "backend": backend}
-        spec = {"ingressClassName": "nginx", "rules": [{"host": p["host"], "http": {"paths": [path]}}]}
-        if p["tls"]:
-            spec["tls"] = [{"hosts": [p["host"]], "secretName": p["name"] + "-tls"}]
-        top = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": p["name"]}}
-        return manifest({**top, "spec": spec})
-
-
 class CronJob(Intent):
     name, kind, title = "cron-job", "kubernetes", "cron job"
     notes = (
@@ -243,6 +119,7 @@ class CronJob(Intent):
         "A new run waits until the one before has ended.",
         "Schedules are in the time zone of the cluster, most often UTC.",
     )
+    parts = 'name {name}; [schedule |]"{schedule}"; image {image}; [command|run] "{command}"'
     train = (
         '[Write|Create|Make] a Kubernetes cron job [named|called] {name} with schedule "{schedule}" that runs '
         '"{command}" in {image}.',
@@ -258,6 +135,14 @@ class CronJob(Intent):
         "it {name}; it "
         'runs "{command}".',
         'Set up {name} as a Kubernetes cron job: image {image}, schedule "{schedule}", command "{command}".',
+        f"cron job in k8s: <{parts}>",
+        f"Kubernetes cron job with <{parts}>",
+        f"Please create a cron job in Kubernetes: <{parts}>.",
+        f"What is the YAML for a Kubernetes cron job with <{parts}>?",
+        'Run "{command}" in {image}, schedule "{schedule}": write the Kubernetes cron job {name}.',
+        'How do I run {image} in Kubernetes on the schedule "{schedule}"? The command is "{command}", the cron job '
+        "is called {name}.",
+        '{name}: k8s cron job, command "{command}", "{schedule}", image {image}',
     )
     held = (
         'Please make the Kubernetes cron job {name}; schedule "{schedule}", image {image}, command "{command}".',
@@ -316,6 +201,7 @@ class Autoscaler(Intent):
         "Use is counted against what the containers request, so they must request cpu.",
         "A deployment with an autoscaler should not set its own number of replicas.",
     )
+    parts = "[deployment|name] {name}; namespace {namespace}; [min|minimum] {least}; [max|maximum] {most}; cpu {cpu}%"
     train = (
         "[Write|Create|Make] a Kubernetes autoscaler for the deployment {name} in namespace {namespace}: {least} to "
         "{most} replicas "
@@ -333,6 +219,14 @@ class Autoscaler(Intent):
         "replicas? The "
         "namespace is {namespace}.",
         "Set up a Kubernetes HPA in {namespace} for {name}: cpu {cpu}%, {least} to {most} replicas.",
+        f"hpa in k8s: <{parts}>",
+        f"Kubernetes HPA with <{parts}>",
+        f"Please create an autoscaler in Kubernetes: <{parts}>.",
+        f"What is the YAML for a Kubernetes HPA with <{parts}>?",
+        "{least} to {most} replicas, {cpu}% cpu, namespace {namespace}: write the Kubernetes autoscaler for {name}.",
+        "How do I hold cpu at {cpu}% in Kubernetes? Scale from {least} to {most} replicas; the deployment is {name}, "
+        "namespace {namespace}.",
+        "{namespace}: k8s hpa, max {most}, min {least}, cpu {cpu}%, deployment {name}",
     )
     held = (
         "Please make the Kubernetes HPA for the deployment {name}; {least} to {most} replicas, cpu {cpu}%, namespace "
