@@ -38,12 +38,15 @@ class Eval:
         from acorn.runlog import write_json
 
         begin = time.perf_counter()
+        if self.n < 1 or self.eval_tokens < 0:
+            raise UserError(f"--n {self.n} must be at least 1 and --eval-tokens {self.eval_tokens} at least 0")
         place = runtime.start(self.device, self.dtype, alone=True)
         path = checkpoint.resolve_run(self.target, say=lambda text: print(text, file=sys.stderr))
         model, tokenizer, _ = checkpoint.load_checkpoint(path, place.device, place.dtype)
         home = path.parent.parent
         print(f"evaluating {path}", file=sys.stderr)
         result = {"run": home.name, "stage": path.parent.name, "checkpoint": str(path), "tasks": {}}
+        result |= earlier(home / "eval.json", str(path))
         data = self.data or home / "data"
         if (data / "manifest.json").exists():
             shards = open_shards(data, tokenizer)
@@ -78,6 +81,16 @@ class Eval:
         else:
             print(summary(result))
         return 0
+
+
+def earlier(path: Path, checkpoint: str) -> dict:
+    """What was found out about the same checkpoint before, so that scoring one thing does not lose the others."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        same = before["checkpoint"] == checkpoint
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not ours: then it is replaced
+        return {}
+    return {key: before[key] for key in ("tasks", "bpb") if same and key in before}
 
 
 def summary(result: dict) -> str:

@@ -43,6 +43,8 @@ class Speedrun:
         settings = read_toml(self.config_file)
         name = settings.pop("name", self.config_file.stem)
         name = self.name or name
+        if not isinstance(name, str):
+            raise UserError(f"{self.config_file}: name = {name!r}: expected str, got {type(name).__name__}")
         home = Path("runs") / name
         commands = {
             section: command(section, settings[section], home, name, self.config_file)
@@ -130,7 +132,10 @@ def finished(section: str, home: Path, stage) -> bool:
         return False
     steps = read_toml(record).get("steps", 0)
     newest = checkpoint.find_checkpoint(home / section, say=lambda text: print(text, file=sys.stderr))
-    return newest is not None and newest.name == f"checkpoint-{steps:06d}"
+    if newest is None or newest.name != f"checkpoint-{steps:06d}":
+        return False
+    checkpoint.sweep(home / section)  # a kill while the older ones were removed: nobody else will come by
+    return True
 
 
 def keep_config(home: Path, settings: dict, path: Path) -> None:
