@@ -30,7 +30,7 @@ class Child:
     def kill(self, number=signal.SIGKILL) -> None:
         os.kill(self.process.pid, number)
 
-    def wait(self, timeout: float = 60) -> int:
+    def wait(self, timeout: float = 300) -> int:
         """Exit code; -9 after SIGKILL."""
         self.process.join(timeout)
         if self.process.exitcode is None:
@@ -41,7 +41,7 @@ class Child:
     def said(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
-    def wait_for(self, condition, timeout: float = 60) -> None:
+    def wait_for(self, condition, timeout: float = 300) -> None:
         """Until condition() is true, looked at every millisecond."""
         end = time.monotonic() + timeout
         while not condition():

@@ -107,11 +107,11 @@ def test_a_second_call_does_nothing(finished, acorn, monkeypatch):
     monkeypatch.chdir(folder)
     run = folder / "runs" / "tiny"
     ours = [p for p in run.rglob("*") if p.is_file() and p.parent != run or p.name in ("eval.json", "timings.json")]
-    before, begin = {p: p.stat().st_mtime_ns for p in ours}, time.perf_counter()
+    before, begin = {p: p.stat().st_mtime_ns for p in ours}, time.process_time()
     code, _, err = acorn("speedrun", "tiny.toml")
     assert code == 0 and all(f"[{stage}] done already" in err for stage in STAGES)
     assert {p: p.stat().st_mtime_ns for p in ours} == before
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 5
 
 
 def test_the_run_can_be_used(finished, acorn, monkeypatch):
