@@ -187,3 +187,33 @@ def test_every_way_to_give_the_horizon_resumes_exactly(horizon, place):
         run = [*run[: -len(horizon)], "--steps", steps["steps"], "--batch-tokens", steps["batch_tokens"]]
     assert start(run, place).wait() == 0
     assert_same(resumed, bits(place / "runs/t/base"))
+
+
+@pytest.mark.parametrize("piece", ["weights", "optimizer", "data", "step"])
+def test_every_piece_of_the_state_is_needed(piece, straight, place):
+    """The tests above can fail: a resume that forgets one piece ends elsewhere."""
+    assert start(BASE, place, "--inject", "kill@6").wait() == -9
+    assert children.Child(_resume_without, (piece, [str(word) for word in BASE]), place).wait() == 0
+    ours, whole = bits(place / "runs/t/base"), bits(straight / "runs/t/base")
+    assert any(ours[name] != whole[name] for name in whole if name.startswith("model/"))
+
+
+def _resume_without(piece, argv):
+    from acorn.cli import main
+    from acorn.model.nano import Nano
+    from acorn.optim.muon import MuonAdamW
+    from acorn.train import base, loop
+
+    def forget(cls, name):
+        setattr(cls, name, lambda self, state: None)
+
+    if piece == "weights":
+        forget(Nano, "load_state_dict")
+    if piece == "optimizer":
+        forget(MuonAdamW, "load_state_dict")
+    if piece == "data":
+        forget(base.BaseStage, "load_state_dict")
+    if piece == "step":
+        whole = loop.resume
+        loop.resume = lambda *args: loop.Progress(**{**vars(whole(*args)), "step": 5})
+    return main(argv)
