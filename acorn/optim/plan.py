@@ -95,12 +95,12 @@ def plan(depth: int, tokens: int | None = None, vocab_size: int | None = None, b
     vocab, length = vocab_size or vocabulary(depth), block_size or context(depth)
     matrices, head = 12 * depth * width**2, vocab * width
     horizon = tokens or int(ratio * (matrices + head))
-    # B = 131K (D / 0.3B)^0.45 for long horizons (arXiv 2505.13738 gives 0.38, the step law 0.57); small runs want at
-    # least 2K tokens
-    batch = batch_tokens or max(2048, int(131_072 * (horizon / 3e8) ** 0.45))
+    # B = 131K (D / 0.3B)^0.57, the step law's exponent (arXiv 2503.04715), which also fits our own 0.5M-token runs: at
+    # depth 4 batches of 2K and 4K tokens beat 8K by 0.1 bits per byte (docs/LOG.md)
+    batch = batch_tokens or max(2048, int(131_072 * (horizon / 3e8) ** 0.57))
     rows = max(1, round(batch / length))
-    # learning rates: tuned at 131K tokens a step over 0.3B; they go with sqrt(batch), within the range that was tried
-    scale = min(2.0, max(0.5, (rows * length / 131_072) ** 0.25))
+    # learning rates: 1 at 131K tokens a step from public sweeps, 0.75 at 4K from our own (half of it lost 0.07 bits)
+    scale = min(2.0, max(0.75, (rows * length / 131_072) ** 0.25))
     width_scale = math.sqrt(768 / width) * scale
     return Plan(
         depth=depth,
