@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass
 from acorn.errors import UserError
 
 
+ACTIVATIONS = 34  # values that a layer keeps for backward, a token and a channel: norms, q k v, attention, 4C up twice
+
+
 @dataclass(frozen=True)
 class Plan:
     depth: int
@@ -52,9 +55,8 @@ class Plan:
         """
         state = 4 * (self.parameters * 2 + self.matrices + 4 * self.head)
         rows = self.micro_rows * self.block_size
-        # per token and layer: about 34 C values (norms, q k v, attention, 4C up twice); on CPU the attention also
-        # keeps its probabilities
-        activations = rows * self.depth * self.n_embd * 34 * (4 if cpu else 2)
+        activations = rows * self.depth * self.n_embd * ACTIVATIONS * (4 if cpu else 2)
+        # on a CPU the attention also keeps its probabilities
         scores = rows * self.block_size * self.n_head * self.depth * 0.6 * 4 if cpu else 0
         return state + activations + scores
 
@@ -101,6 +103,9 @@ def plan(depth: int, tokens: int | None = None, vocab_size: int | None = None, b
     rows = max(1, round(batch / length))
     # learning rates: 1 at 131K tokens a step from public sweeps, 0.75 at 4K from our own (half of it lost 0.07 bits)
     scale = min(2.0, max(0.75, (rows * length / 131_072) ** 0.25))
+    # a forward of 8K tokens keeps a CPU's caches busy; a GPU wants 64K, or what keeps 40 GB of activations (bf16)
+    micro = (8192 if depth <= 6 else 65_536) // length
+    micro = min(micro, int(40e9 / (depth * width * ACTIVATIONS * 2 * length)))
     width_scale = math.sqrt(768 / width) * scale
     return Plan(
         depth=depth,
@@ -111,7 +116,7 @@ def plan(depth: int, tokens: int | None = None, vocab_size: int | None = None, b
         block_size=length,
         tokens=horizon,
         batch_tokens=rows * length,
-        micro_rows=max(1, min(rows, (8192 if depth <= 6 else 65_536) // length)),
+        micro_rows=max(1, min(rows, micro)),
         matrix_lr=0.026 * scale,
         embed_lr=0.3 * width_scale,
         head_lr=0.004 * width_scale,
