@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 
 from acorn.errors import UserError
 
-
 ACTIVATIONS = 34  # values that a layer keeps for backward, a token and a channel: norms, q k v, attention, 4C up twice
 
 
