@@ -20,6 +20,6 @@ def recipe() -> Recipe:
         conversations=tasks.conversations,
         examples=tasks.examples,
         grade=tasks.grade,
-        version=2,
+        version=3,
         prepare=validate.prepare,
     )

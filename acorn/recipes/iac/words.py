@@ -1,6 +1,7 @@
 """
 The words and values that requests are made of. Names are put together from short common words, so that there are many
-names but every word of a held-out name was read in training; sizes come from sets that people really use.
+names, and in two of five places from a word made of syllables that nobody has read before: so a model learns to copy a
+name, not to choose one from a list. Sizes come from sets that people really use.
 """
 
 from random import Random
@@ -19,6 +20,11 @@ SECOND = (
     "edge batch "
     "stream loader board desk vault tracker monitor builder runner sender reader writer scanner planner mixer mirror"
 ).split()
+
+ONSETS = "b c d f g h j k l m n p r s t v w z br ch cr dr fl gr kl pl pr qu sh sk st th tr x y".split()
+VOWELS = "a e i o u a e i o u ai ea io oo".split()
+CODAS = [""] * 16 + "b d g k l m n p r s t x".split()
+IMAGES = "nginx redis postgres node python golang httpd caddy traefik busybox rabbitmq mysql grafana/grafana".split()
 
 ENVIRONMENTS = "dev test staging prod".split()
 NAMESPACES = "shop core data platform internal public finance staging prod dev tools partners".split()
@@ -74,12 +80,30 @@ OPEN_PORTS = (
 )
 
 
+def word(rng: Random, known=FIRST) -> str:
+    """A known word, or one that is none: 'catalog', 'brenova'."""
+    if rng.random() < 0.6:
+        return rng.choice(known)
+    made = ""
+    while len(made) < 3 or (len(made) < 6 and rng.random() < 0.6):
+        made += rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS)
+    return made
+
+
 def name(rng: Random) -> str:
-    return f"{rng.choice(FIRST)}-{rng.choice(SECOND)}"
+    """'billing-api'; now and then one word, three, or a number behind."""
+    form = rng.random()
+    if form < 0.1:
+        return word(rng)
+    both = f"{word(rng)}-{word(rng, SECOND)}"
+    if form < 0.2:
+        return f"{both}-{rng.choice(SECOND)}"
+    return f"{both}-{rng.randint(1, 99)}" if form < 0.28 else both
 
 
 def image(rng: Random) -> str:
-    return f"{rng.choice(ORGS)}/{rng.choice(FIRST)}:{rng.randint(1, 9)}.{rng.randint(0, 20)}"
+    tag = f"{rng.randint(1, 30)}.{rng.randint(0, 30)}"
+    return f"{rng.choice(IMAGES)}:{tag}" if rng.random() < 0.25 else f"{word(rng, ORGS)}/{word(rng)}:{tag}"
 
 
 def maybe(rng: Random, values, chance: float = 0.5):

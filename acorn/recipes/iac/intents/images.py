@@ -70,7 +70,7 @@ class PythonImage(Intent):
     )
 
     def sample(self, rng):
-        module = rng.choice(words.FIRST)
+        module = words.word(rng)
         return {
             "version": rng.choice(PYTHONS),
             "folder": rng.choice(FOLDERS),
@@ -104,7 +104,7 @@ class NodeImage(PythonImage):
     held = tuple(text.replace("Python", "Node").replace("python", "node") for text in PythonImage.held)
 
     def sample(self, rng):
-        module = rng.choice(words.FIRST)
+        module = words.word(rng)
         return {
             "version": rng.choice(NODES),
             "folder": rng.choice(FOLDERS),
@@ -165,7 +165,7 @@ class GoImage(Intent):
     def sample(self, rng):
         return {
             "version": rng.choice(("1.21", "1.22", "1.23", "1.24", "1.25")),
-            "package": f"./{rng.choice(('cmd', 'app', 'svc'))}/{rng.choice(words.FIRST)}",
+            "package": f"./{rng.choice(('cmd', 'app', 'svc'))}/{words.word(rng)}",
             "name": words.name(rng),
             "port": rng.choice(words.PORTS),
         }
@@ -236,7 +236,7 @@ class WorkerImage(Intent):
 
     def sample(self, rng):
         language = rng.choice(("python", "node"))
-        file = rng.choice(words.FIRST)
+        file = words.word(rng)
         return {
             "language": language,
             "version": rng.choice(PYTHONS if language == "python" else NODES),

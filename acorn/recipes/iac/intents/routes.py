@@ -129,7 +129,7 @@ class Ingress(Intent):
     def sample(self, rng):
         return {
             "name": words.name(rng),
-            "host": f"{rng.choice(words.FIRST)}.{rng.choice(('example.com', 'example.org', 'example.net'))}",
+            "host": f"{words.word(rng)}.{rng.choice(('example.com', 'example.org', 'example.net'))}",
             "path": rng.choice(("/", "/api", "/app", "/v1", "/v2", "/admin", "/docs", "/auth")),
             "service": words.name(rng),
             "port": rng.choice((80, 81, 443, 8080, 8443, 9000)),

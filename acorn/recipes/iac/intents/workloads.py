@@ -164,7 +164,7 @@ class CronJob(Intent):
                 (f"{minute} {hour} * * *", f"{minute} {hour} * * {day}", f"{minute} * * * *", f"*/{every} * * * *")
             ),
             "image": words.image(rng),
-            "command": f"{program} {rng.choice(words.FIRST)} {action}",
+            "command": f"{program} {words.word(rng)} {action}",
         }
 
     def facts(self, p):
