@@ -20,7 +20,7 @@ class PlanCommand:
     batch_tokens: int | None = None  # tokens of one step (default: by horizon)
     n_embd: int | None = None  # width (default: 64 a layer)
     mfu: float = 0.40  # share of the GPUs' peak that training is assumed to reach
-    cpu_gflops: float = 130.0  # what training sustains on the CPU; `acorn bench` and `acorn doctor` measure it
+    cpu_gflops: float = 130.0  # what training sustains on the CPU; `acorn doctor` measures products
     dollars: float = H100_DOLLARS  # price of a GPU hour
     json: bool = False  # result as JSON on stdout
 
