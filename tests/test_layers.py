@@ -111,7 +111,7 @@ def test_nothing_happens_at_import():
 
 
 def test_the_front_door_imports_no_torch():
-    """Torch takes seconds, so what answers --help imports it when it runs; the commands that talk to a model do not yet."""
+    """Torch takes seconds, so what answers --help imports it late; those that talk to a model do not yet."""
     light = ("__init__", "errors", "config", "runlog", "cli", "commands", "recipes")
     heavy = {f"acorn.commands.{name}" for name in ("chat", "sample", "stages")}
     names = [name for p in modules() if part(p) in light and (name := dotted(p)) not in heavy]

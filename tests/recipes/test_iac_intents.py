@@ -12,7 +12,7 @@ from acorn.recipes.iac.intents import INTENTS, Phrasing
 from acorn.recipes.iac.intents.intent import CHOICE, FREE
 
 SAMPLES = 60
-DEFAULTS = re.compile(r"final_snapshot|secretName|USER|npm ci|-dead\"")  # lines that hold a value, but that nobody asked for
+DEFAULTS = re.compile(r"final_snapshot|secretName|USER|npm ci|-dead\"")  # lines that nobody asked for
 intents = pytest.mark.parametrize("intent", INTENTS.values(), ids=list(INTENTS))
 
 
