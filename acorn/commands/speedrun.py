@@ -186,7 +186,7 @@ def closing(name: str, home: Path, seconds: float, timings: dict) -> str:
     request = next((s["request"] for s in samples if s["right"]), "hello")
     total = sum(s["seconds"] for s in timings["stages"])
     return f"""
-done in {clock(seconds)} (all starts together {clock(total)}); peak memory {timings["peak_memory_bytes"] / 1e9:.2f} GB
+done in {clock(seconds)} (the stages took {clock(total)}); peak memory {timings["peak_memory_bytes"] / 1e9:.2f} GB
 
   talk to it       .venv/bin/acorn chat {name}
   one answer       .venv/bin/acorn chat {name} -p {json.dumps(request, ensure_ascii=False)}
