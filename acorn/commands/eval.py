@@ -65,11 +65,11 @@ class Eval:
             )
         if self.recipe:
             recipe = get_recipe(self.recipe)
-            if note := recipe.prepare():
+            if note := recipe.task.prepare():
                 print(note, file=sys.stderr)
-            examples = recipe.examples(self.seed, self.n)
+            examples = recipe.task.examples("test", self.seed, self.n)
             result["tasks"][recipe.name] = score_examples(
-                Engine(model, tokenizer), examples, recipe.grade, recipe.version
+                Engine(model, tokenizer), examples, recipe.task.grade, recipe.task.version
             )
         if "bpb" not in result and not result["tasks"]:
             hint = f"acorn eval {self.target} --recipe {min(RECIPES)}"

@@ -5,10 +5,11 @@ Everything outside this folder sees only the functions of `Recipe`; a new subjec
 
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acorn.errors import UserError, did_you_mean
+from acorn.evals.task import Task
 
 if TYPE_CHECKING:
     from acorn.data.documents import Document
@@ -17,37 +18,11 @@ RECIPES = {"iac": "acorn.recipes.iac"}  # name -> the module that has recipe() -
 
 
 @dataclass(frozen=True)
-class Example:
-    """One task: `request` is what the user types, `kind` groups the results, `data` is what the grader needs (JSON)."""
-
-    request: str
-    kind: str
-    data: dict = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Grade:
-    """`valid`: the reply passes the validators of its kind. `right`: it is valid and does what was asked. `why`: "
-    "what is wrong."""
-
-    valid: bool
-    right: bool
-    why: str = ""
-
-
-@dataclass(frozen=True)
 class Recipe:
     name: str
     documents: Callable[[int, int], "Iterator[Document]"]  # (seed, count) -> texts for the base corpus
-    conversations: Callable[
-        [str, int, int], list[list[dict]]
-    ]  # ("train" | "val", seed, count) -> lists of {"role", "content"}
-    examples: Callable[[int, int], list[Example]]  # (seed, count) -> held-out tasks, in neither split above
-    grade: Callable[[Example, str], Grade]  # (example, reply)
-    version: int  # goes up when documents, tasks or grades change: results of different versions do not compare
-    prepare: Callable[[], str] = lambda: (
-        ""
-    )  # once-only work before grading; says in a sentence what it did and how long it took
+    conversations: Callable[[str, int, int], list[list[dict]]]  # ("train" | "val", seed, count) -> conversations
+    task: Task  # its "test" split shares neither words nor combinations with the conversations
 
 
 def get_recipe(name: str) -> Recipe:

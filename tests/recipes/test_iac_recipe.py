@@ -10,7 +10,8 @@ from random import Random
 import pytest
 
 from acorn.errors import UserError
-from acorn.recipes import Example, get_recipe
+from acorn.evals.task import Example
+from acorn.recipes import get_recipe
 from acorn.recipes.iac import validate
 from acorn.recipes.iac.chats import CHATS, kinds
 from acorn.recipes.iac.intents import INTENTS
@@ -58,7 +59,7 @@ def test_conversations_are_requests_with_bare_answers_and_a_few_chats():
 
 def test_no_held_out_request_is_ever_trained_on():
     """Neither its parameters nor its sentence, in conversations or in documents."""
-    tests = RECIPE.examples(1, 800)
+    tests = RECIPE.task.examples("test", 1, 800)
     sentence = lambda text: re.sub(r"[a-z]+-[a-z]+|\d+", "#", text)
     train = RECIPE.conversations("train", 1, 4000) + RECIPE.conversations("val", 1, 2000)
     asked = {sentence(chat[0]["content"]) for chat in train}
@@ -74,8 +75,8 @@ def test_no_held_out_request_is_ever_trained_on():
 
 
 def test_examples_are_balanced_and_distinct():
-    found = RECIPE.examples(7, 200)
-    assert found == RECIPE.examples(7, 200) and len({one.request for one in found}) == 200
+    found = RECIPE.task.examples("test", 7, 200)
+    assert found == RECIPE.task.examples("test", 7, 200) and len({one.request for one in found}) == 200
     counts = Counter(one.data["intent"] for one in found)
     assert len(counts) == len(INTENTS) and max(counts.values()) - min(counts.values()) <= 1
     assert json.loads(json.dumps(found[0].data)) == found[0].data
@@ -83,10 +84,10 @@ def test_examples_are_balanced_and_distinct():
 
 def test_right_answers_get_the_full_grade_and_soon():
     RECIPE.prepare()
-    found = RECIPE.examples(1, 200)
+    found = RECIPE.task.examples("test", 1, 200)
     start = time.perf_counter()
     for one in found:
-        grade = RECIPE.grade(one, INTENTS[one.data["intent"]].render(one.data["params"]))
+        grade = RECIPE.task.grade(one, INTENTS[one.data["intent"]].render(one.data["params"]))
         assert grade.valid and grade.right and grade.why == ""
     assert time.perf_counter() - start < 5  # 0.3 s on a quiet machine
 
@@ -106,22 +107,22 @@ REPLIES = {
 
 @pytest.mark.parametrize("name", REPLIES)
 def test_trivial_and_wrapped_replies_are_invalid(name):
-    for one in RECIPE.examples(2, 42):
+    for one in RECIPE.task.examples("test", 2, 42):
         answer = INTENTS[one.data["intent"]].render(one.data["params"])
         reply = one.request if REPLIES[name] is None else REPLIES[name].replace("{answer}", answer)
-        grade = RECIPE.grade(one, reply)
+        grade = RECIPE.task.grade(one, reply)
         assert not grade.right and grade.why
         assert not grade.valid or (name == "twice" and one.kind != "terraform")
 
 
 def test_answers_to_other_requests_are_not_right():
-    found = RECIPE.examples(3, 84)
+    found = RECIPE.task.examples("test", 3, 84)
     render = lambda one: INTENTS[one.data["intent"]].render(one.data["params"])
     for one in found:
         for other in Random(1).sample(found, 12):
             if other is one:
                 continue
-            grade = RECIPE.grade(one, render(other))
+            grade = RECIPE.task.grade(one, render(other))
             assert not grade.right and grade.why
             assert grade.valid == (one.kind == other.kind)
 
@@ -130,7 +131,7 @@ def test_more_than_was_asked_is_not_right():
     p = {"name": "mail-api", "environment": "dev", "versioning": False, "kms": False}
     one = Example("", "terraform", {"intent": "bucket", "params": p})
     answer = INTENTS["bucket"].render(p)
-    assert RECIPE.grade(one, answer).right
-    assert RECIPE.grade(one, answer + '\noutput "arn" {\n  value = aws_s3_bucket.this.arn\n}\n').right
-    grade = RECIPE.grade(one, answer + '\nresource "aws_sqs_queue" "this" {\n  name = "a"\n}\n')
+    assert RECIPE.task.grade(one, answer).right
+    assert RECIPE.task.grade(one, answer + '\noutput "arn" {\n  value = aws_s3_bucket.this.arn\n}\n').right
+    grade = RECIPE.task.grade(one, answer + '\nresource "aws_sqs_queue" "this" {\n  name = "a"\n}\n')
     assert grade.valid and not grade.right and grade.why == "aws_sqs_queue: not asked for"

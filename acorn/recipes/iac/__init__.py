@@ -8,6 +8,7 @@ The recipe that comes with acorn: Infrastructure as Code. Texts, chats and tasks
     tasks, chats      conversations, held-out tasks, grades
 """
 
+from acorn.evals.task import Task
 from acorn.recipes import Recipe
 
 
@@ -18,8 +19,5 @@ def recipe() -> Recipe:
         name="iac",
         documents=synth.documents,
         conversations=tasks.conversations,
-        examples=tasks.examples,
-        grade=tasks.grade,
-        version=3,
-        prepare=validate.prepare,
+        task=Task("iac", 3, tasks.examples, tasks.grade, max_tokens=400, prepare=validate.prepare),
     )

@@ -3,7 +3,7 @@
 from random import Random
 
 from acorn.errors import UserError
-from acorn.recipes import Example, Grade
+from acorn.evals.task import Example, Grade
 from acorn.recipes.iac import validate
 from acorn.recipes.iac.chats import chat
 from acorn.recipes.iac.intents import INTENTS
@@ -32,15 +32,16 @@ def conversations(split: str, seed: int, count: int) -> list[list[dict]]:
     return found
 
 
-def examples(seed: int, count: int) -> list[Example]:
-    """Held-out tasks, each intent equally often (to one), no two the same."""
-    rng = Random(f"examples {seed}")
+def examples(split: str, seed: int, count: int) -> list[Example]:
+    """Requests of a split (see `conversations`), each intent equally often (to one), no two the same."""
+    rng = Random(f"examples {seed}" if split == "test" else f"examples {split} {seed}")
     found: dict[tuple, Example] = {}
     while len(found) < count:
         intent = _turn(rng, len(found))
-        p = intent.draw(rng, "test")
-        request = intent.describe(p, intent.phrasing(rng, "test"))
-        found.setdefault((intent.name, repr(p)), Example(request, intent.kind, {"intent": intent.name, "params": p}))
+        p = intent.draw(rng, split)
+        request = intent.describe(p, intent.phrasing(rng, split))
+        data = {"intent": intent.name, "params": p}
+        found.setdefault((intent.name, repr(p)), Example(request, intent.kind, data, intent.render(p)))
     return list(found.values())
 
 
