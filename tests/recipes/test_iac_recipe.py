@@ -83,7 +83,7 @@ def test_examples_are_balanced_and_distinct():
 
 
 def test_right_answers_get_the_full_grade_and_soon():
-    RECIPE.prepare()
+    RECIPE.task.prepare()
     found = RECIPE.task.examples("test", 1, 200)
     start = time.perf_counter()
     for one in found:
