@@ -1,5 +1,5 @@
 """
-Leaves that the models share: norm, rotary embedding, squared ReLU, linear, attention, and the loss over a large
+Leaves that the models share: norms, rotary embedding, activations, linear, attention, and the loss over a large
 vocabulary. Each custom backward has a plain twin in tests/model/test_layers_math.py.
 
 Legend: B batch, T tokens, C channels, H query heads, G key/value heads, D head size, V vocabulary, N = B * T.
@@ -13,21 +13,60 @@ EPS = 1e-6
 
 
 class Linear(nn.Linear):
-    """y = x Wᵀ without bias. Weights stay fp32 for the optimizer; the product runs in the dtype of x (bf16 or fp32)."""
+    """y = x Wᵀ (+ b). Weights stay fp32 for the optimizer; the product runs in the dtype of x (bf16 or fp32)."""
 
-    def __init__(self, n_in: int, n_out: int):
-        super().__init__(n_in, n_out, bias=False)
+    def __init__(self, n_in: int, n_out: int, bias: bool = False):
+        super().__init__(n_in, n_out, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+
+
+class TiedHead(nn.Module):
+    """A head that is the embedding read backwards. It has `weight` as Linear has, but holds no parameter."""
+
+    def __init__(self, embed: nn.Embedding):
+        super().__init__()
+        self._embed = [embed]  # in a list, so that it is no submodule: the weight has one name
+
+    @property
+    def weight(self) -> Tensor:
+        return self._embed[0].weight
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight.to(x.dtype))
 
 
-def rms_norm(x: Tensor) -> Tensor:
+class RMSNorm(nn.Module):
+    """rms_norm times a weight a channel, in the dtype of x."""
+
+    def __init__(self, size: int, eps: float):
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(size)), eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return rms_norm(x, self.eps) * self.weight.to(x.dtype)
+
+
+class LayerNorm(nn.Module):
+    """(x - mean) / sqrt(variance + eps) times a weight a channel (+ bias), in the dtype of x."""
+
+    def __init__(self, size: int, eps: float, bias: bool):
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(size)), eps
+        self.bias = nn.Parameter(torch.zeros(size)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.layer_norm(x, self.weight.shape, self.weight.to(x.dtype), bias, self.eps)
+
+
+def rms_norm(x: Tensor, eps: float = EPS) -> Tensor:
     """x / sqrt(mean(x²) + eps) over the last dimension, without weights."""
     return (
-        _RMSNorm.apply(x)
+        _RMSNorm.apply(x, eps)
         if x.device.type == "cpu" and not torch.compiler.is_compiling()
-        else F.rms_norm(x, (x.shape[-1],), eps=EPS)
+        else F.rms_norm(x, (x.shape[-1],), eps=eps)
     )
 
 
@@ -38,13 +77,13 @@ class _RMSNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, eps: float) -> Tensor:
         # trap: the mean of squares must be fp32, bf16 has 8 bits; linalg.vector_norm accumulates in fp32 without a copy
         r = (
             torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
             .square_()
             .div_(x.shape[-1])
-            .add_(EPS)
+            .add_(eps)
             .rsqrt_()
         )
         y = x * r.to(x.dtype)
@@ -55,7 +94,7 @@ class _RMSNorm(torch.autograd.Function):
     def backward(ctx, g: Tensor) -> Tensor:
         y, r = ctx.saved_tensors
         dot = (g * y).sum(-1, keepdim=True, dtype=torch.float32).div_(y.shape[-1])
-        return torch.addcmul(g, y, dot.to(g.dtype), value=-1).mul_(r.to(g.dtype))
+        return torch.addcmul(g, y, dot.to(g.dtype), value=-1).mul_(r.to(g.dtype)), None
 
 
 def relu2(x: Tensor) -> Tensor:
@@ -77,12 +116,19 @@ class _ReLU2(torch.autograd.Function):
         return (g * r).mul_(2)
 
 
-def rope_tables(length: int, head_dim: int, base: float, device=None) -> tuple[Tensor, Tensor]:
-    """
-    cos and sin, each (length, D/2) float32: the angle of position t and pair i is t * base^(-2i/D) (arXiv 2104.09864).
-    """
-    inv = base ** (-torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
-    angle = torch.outer(torch.arange(length, device=device, dtype=torch.float32), inv)
+def swiglu(gate: Tensor, up: Tensor) -> Tensor:
+    """silu(gate) * up (arXiv 2002.05202)"""
+    return F.silu(gate) * up
+
+
+def rope_frequencies(head_dim: int, base: float, device=None) -> Tensor:
+    """(D/2,) float32: pair i turns by base^(-2i/D) radians a token (arXiv 2104.09864)."""
+    return 1.0 / base ** (torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
+
+
+def rope_tables(length: int, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """cos and sin, each (length, D/2) float32: the angle of position t and pair i is t * frequencies[i]."""
+    angle = torch.outer(torch.arange(length, device=frequencies.device, dtype=torch.float32), frequencies)
     return angle.cos(), angle.sin()
 
 
@@ -95,25 +141,32 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
-def attend(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = True, scale: float | None = None
-) -> Tensor:
+def segment_mask(starts: Tensor) -> Tensor:
     """
-    q (B, H, T, D), k and v (B, G, S, D) -> (B, H, T, D). mask: boolean, broadcast to (B, H, T, S), True = may look.
+    starts (B, T) int: where in its row the text of each position begins -> (B, 1, T, T) bool, True where position i may
+    look at j: no further than itself, and not into the text before its own.
+    """
+    at = torch.arange(starts.shape[1], device=starts.device)
+    return ((at <= at[:, None]) & (at >= starts[:, :, None]))[:, None]
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = True, scale: float | None = None,
+    dropout: float = 0.0,
+) -> Tensor:  # fmt: skip
+    """
+    q (B, H, T, D), k and v (B, G, S, D) -> (B, H, T, D). mask: boolean, broadcast to (B, H, T, S), True = may look. It
+    replaces `causal`. dropout: of the probabilities.
     """
     scale = q.shape[-1] ** -0.5 if scale is None else scale
-    if (
-        q.device.type == "cpu"
-        and causal
-        and mask is None
-        and torch.is_grad_enabled()
-        and not torch.compiler.is_compiling()
-    ):
+    own = mask is None or mask.shape[-2:] == (q.shape[2], q.shape[2])
+    plain = causal and own and not dropout and torch.is_grad_enabled()
+    if plain and q.device.type == "cpu" and not torch.compiler.is_compiling():
         if k.shape[1] != q.shape[1]:
             k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], dim=1) for t in (k, v))
-        return _BlockAttention.apply(q, k, v, scale)
+        return _BlockAttention.apply(q, k, v, scale, mask)
     return F.scaled_dot_product_attention(
-        q, k, v, attn_mask=mask, is_causal=causal and mask is None, scale=scale, enable_gqa=k.shape[1] != q.shape[1]
+        q, k, v, mask, dropout, causal and mask is None, scale=scale, enable_gqa=k.shape[1] != q.shape[1]
     )
 
 
@@ -121,20 +174,23 @@ class _BlockAttention(torch.autograd.Function):
     """
     Causal attention for training on CPU, a block of 128 queries at a time, so that half of the scores are never
     computed. It keeps the probabilities, as a CPU has the memory, and is two to three times as fast as torch's flash
-    kernel (docs/BENCHMARKS.md).
+    kernel (docs/BENCHMARKS.md). mask: None, or at most what causal attention may look at.
     """
 
     BLOCK = 128
 
     @staticmethod
-    def forward(ctx, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    def forward(ctx, q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None) -> Tensor:
         T, block = q.shape[2], _BlockAttention.BLOCK
         y, kept = torch.empty_like(q), []
         future = torch.ones(block, block, dtype=torch.bool).triu_(1)
         for s in range(0, T, block):
             e = min(T, s + block)
             scores = (q[:, :, s:e] * scale) @ k[:, :, :e].transpose(-1, -2)  # (B, H, e - s, e)
-            scores[..., s:e].masked_fill_(future[: e - s, : e - s], float("-inf"))
+            if mask is None:
+                scores[..., s:e].masked_fill_(future[: e - s, : e - s], float("-inf"))
+            else:
+                scores.masked_fill_(mask[:, :, s:e, :e].logical_not(), float("-inf"))
             p = torch.softmax(scores, dim=-1)
             y[:, :, s:e] = p @ v[:, :, :e]
             kept.append(p)
@@ -155,7 +211,7 @@ class _BlockAttention(torch.autograd.Function):
             ds = (rows @ v[:, :, :e].transpose(-1, -2)).sub_(delta[:, :, s:e]).mul_(p).mul_(ctx.scale)
             dq[:, :, s:e] = ds @ k[:, :, :e]
             dk[:, :, :e] += ds.transpose(-1, -2) @ q[:, :, s:e]
-        return dq, dk, dv, None
+        return dq, dk, dv, None, None
 
 
 def weighted_nll(x: Tensor, weight: Tensor, targets: Tensor, weights: Tensor, chunk: int = 0) -> Tensor:

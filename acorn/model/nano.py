@@ -13,7 +13,17 @@ from torch import Tensor, nn
 
 from acorn.errors import UserError
 from acorn.model.cache import KVCache
-from acorn.model.layers import Linear, attend, relu2, rms_norm, rope_tables, rotate, weighted_nll
+from acorn.model.layers import (
+    Linear,
+    attend,
+    relu2,
+    rms_norm,
+    rope_frequencies,
+    rope_tables,
+    rotate,
+    segment_mask,
+    weighted_nll,
+)
 
 QK_GAIN = 1.2  # sharper attention than unit-norm queries and keys give; value from nanochat's sweep
 
@@ -56,7 +66,7 @@ class Attention(nn.Module):
         self.v = Linear(config.n_embd, config.n_kv_head * config.head_dim)
         self.out = Linear(config.n_head * config.head_dim, config.n_embd)
 
-    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor], layer: int, cache: KVCache | None) -> Tensor:
+    def forward(self, x: Tensor, rope, layer: int, cache: KVCache | None, mask: Tensor | None) -> Tensor:
         B, T, _ = x.shape
         H, G = self.n_head, self.n_kv_head
         # three matrices for the optimizer, one product for the machine
@@ -64,7 +74,6 @@ class Attention(nn.Module):
         qkv = F.linear(x, weight).view(B, T, H + 2 * G, self.head_dim)
         qk = rms_norm(rotate(qkv[:, :, : H + G], *rope)).transpose(1, 2)  # (B, H + G, T, D)
         q, k, v = qk[:, :H], qk[:, H:], qkv[:, :, H + G :].transpose(1, 2)
-        mask = None
         if cache is not None:
             k, v, mask = cache.append(layer, k, v)
         # both q and k carry the gain, so it enters the scores squared
@@ -87,9 +96,9 @@ class Block(nn.Module):
         super().__init__()
         self.attention, self.mlp = Attention(config), MLP(config)
 
-    def forward(self, x: Tensor, scale: Tensor, rope, layer: int, cache: KVCache | None) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor, rope, layer: int, cache: KVCache | None, mask: Tensor | None) -> Tensor:
         x = x * scale
-        x = x + self.attention(rms_norm(x), rope, layer, cache)
+        x = x + self.attention(rms_norm(x), rope, layer, cache, mask)
         return x + self.mlp(rms_norm(x))
 
 
@@ -124,23 +133,30 @@ class Nano(nn.Module):
             block.attention.out.weight.zero_()
             block.mlp.down.weight.zero_()
 
-    def features(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
-        """ids (B, T) int64 -> normalised features (B, T, C) that the head reads, in the compute dtype."""
+    def features(self, ids: Tensor, cache: KVCache | None = None, starts: Tensor | None = None) -> Tensor:
+        """
+        ids (B, T) int64 -> normalised features (B, T, C) that the head reads, in the compute dtype. starts (B, T), for
+        rows of several texts: where the text of each position begins; none sees another, each counts from 0.
+        """
         B, T = ids.shape
         cos, sin = self.rope_tables(ids.device)
-        if cache is None:
-            if T > self.config.block_size:
-                raise ValueError(f"{T} tokens do not fit the context of {self.config.block_size}")
+        mask = positions = None
+        if cache is not None:
+            positions = cache.positions(T)
+        elif T > self.config.block_size:
+            raise ValueError(f"{T} tokens do not fit the context of {self.config.block_size}")
+        elif starts is not None:
+            mask, positions = segment_mask(starts), torch.arange(T, device=ids.device) - starts
+        if positions is None:
             rope = cos[:T, None], sin[:T, None]
         else:
-            positions = cache.positions(T)
             rope = cos[positions][:, :, None], sin[positions][:, :, None]
         x = self.embed(ids)
         if self.bigram is not None:
-            x = x + self.bigram(self.pair_hash(ids, cache))
+            x = x + self.bigram(self.pair_hash(ids, cache, positions))
         x = rms_norm(x.to(self.compute_dtype))
         for layer, block in enumerate(self.blocks):
-            x = block(x, self.scales[layer].to(x.dtype), rope, layer, cache)
+            x = block(x, self.scales[layer].to(x.dtype), rope, layer, cache, mask)
         if cache is not None:
             cache.advance(T)
         return rms_norm(x)
@@ -149,20 +165,24 @@ class Nano(nn.Module):
         """ids (B, T) int64 -> logits (B, T, V) float32. With a cache, the T tokens follow those that it holds."""
         return self.head(self.features(ids, cache)).float()
 
-    def loss(self, ids: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """Σ weights · nll over all positions; all three (B, T), weights fp32 -> scalar fp32."""
-        x = self.features(ids).flatten(0, 1)
+    def loss(self, ids: Tensor, targets: Tensor, weights: Tensor, starts: Tensor | None = None) -> Tensor:
+        """Σ weights · nll over all positions; all (B, T), weights fp32, starts as in `features` -> scalar fp32."""
+        x = self.features(ids, starts=starts).flatten(0, 1)
         return weighted_nll(x, self.head.weight, targets.flatten(), weights.flatten())
 
-    def pair_hash(self, ids: Tensor, cache: KVCache | None) -> Tensor:
+    def pair_hash(self, ids: Tensor, cache: KVCache | None, positions: Tensor | None) -> Tensor:
         """(B, T) -> row of the bigram table for (previous token, token); the first token's previous is 0."""
         before = F.pad(ids[:, :-1], (1, 0)) if cache is None else cache.preceding(ids)
+        if cache is None and positions is not None:
+            before = before.masked_fill(positions == 0, 0)
         return (before * 1_000_003 + ids * 7919) % self.config.bigram
 
     def rope_tables(self, device) -> tuple[Tensor, Tensor]:
         """cos, sin (block_size, D/2) in the compute dtype; built once for a device, not part of the weights."""
         if self._rope is None or self._rope[0].device != device or self._rope[0].dtype != self.compute_dtype:
-            cos, sin = rope_tables(self.config.block_size, self.config.head_dim, self.config.rope_base, device)
+            cos, sin = rope_tables(
+                self.config.block_size, rope_frequencies(self.config.head_dim, self.config.rope_base, device)
+            )
             self._rope = cos.to(self.compute_dtype), sin.to(self.compute_dtype)
         return self._rope
 

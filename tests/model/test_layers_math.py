@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from acorn.model.layers import EPS, attend, relu2, rms_norm, rope_tables, rotate, weighted_nll
+from acorn.model.layers import EPS, attend, relu2, rms_norm, rope_frequencies, rope_tables, rotate, weighted_nll
 
 LENGTHS = (1, 127, 128, 129, 300)
 
@@ -134,7 +134,7 @@ def test_evaluation_computes_no_gradient(monkeypatch):
 
 def test_rope_turns_by_distance():
     """The product of a rotated query and a rotated key depends on how far apart they stand, not on where."""
-    cos, sin = rope_tables(64, 8, base=100.0)
+    cos, sin = rope_tables(64, rope_frequencies(8, base=100.0))
     q, k = randn(8), randn(8, seed=1)
     turned = [rotate(x.expand(1, 64, 1, 8), cos[:, None], sin[:, None])[0, :, 0] for x in (q, k)]
     scores = turned[0] @ turned[1].T
