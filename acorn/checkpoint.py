@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save_file
 
 from acorn.config import from_dict
 from acorn.errors import StorageError, UserError, did_you_mean
-from acorn.model import MODELS, build
+from acorn.model import MODELS, build, kind_of
+from acorn.model.lora import Lora, add_lora, lora_of, merge
 from acorn.tokenizer.tokenizer import Tokenizer
 
 FORMAT = 1
@@ -40,11 +41,13 @@ def save_checkpoint(folder: Path, step: int, model, optimizer_state: dict, state
     temporary = Path(folder) / f".{final.name}.tmp-{os.getpid()}"
     try:
         temporary.mkdir(parents=True)
-        kind = next(name for name, (_, cls) in MODELS.items() if isinstance(model, cls))
+        description = {"kind": kind_of(model), "config": dataclasses.asdict(model.config)}
+        if lora := lora_of(model):
+            description["lora"] = dataclasses.asdict(lora)
         weights = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
         save_file(weights, temporary / "model.safetensors")
         save_file({name: t.contiguous() for name, t in optimizer_state.items()}, temporary / "optimizer.safetensors")
-        write_plain(temporary / "model.json", {"kind": kind, "config": dataclasses.asdict(model.config)})
+        write_plain(temporary / "model.json", description)
         write_plain(temporary / "state.json", {**state, "step": step})
         tokenizer.save(temporary / "tokenizer.json")
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(temporary.iterdir())}
@@ -177,14 +180,21 @@ def resolve_run(run: str, runs: Path = Path("runs"), say=None) -> Path:
     )
 
 
-def load_checkpoint(path: Path, device="cpu", dtype: torch.dtype = torch.float32):
-    """A verified checkpoint folder -> (model in eval mode, tokenizer, state dict). dtype: of activations."""
+def load_checkpoint(path: Path, device="cpu", dtype: torch.dtype = torch.float32, merged: bool = True):
+    """
+    A verified checkpoint folder -> (model in eval mode, tokenizer, state dict). dtype: of activations. merged: LoRA
+    adapters become part of the weights; only whoever goes on training them wants them apart.
+    """
     path = Path(path)
     description = json.loads((path / "model.json").read_text(encoding="utf-8"))
     model = build(
         description["kind"], from_dict(MODELS[description["kind"]][0], description["config"], str(path / "model.json"))
     )
+    if "lora" in description:
+        add_lora(model, from_dict(Lora, description["lora"], str(path / "model.json")))
     model.load_state_dict(load_file(path / "model.safetensors"))
+    if merged and lora_of(model):
+        merge(model)
     model.compute_dtype = dtype
     state = json.loads((path / "state.json").read_text(encoding="utf-8"))
     return model.to(device).eval(), Tokenizer.load(path / "tokenizer.json"), state

@@ -22,6 +22,16 @@ class Linear(nn.Linear):
         return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
 
 
+def side_by_side(x: Tensor, *linears: Linear) -> Tensor:
+    """
+    The products of one x with several matrices, one behind the other in the last dimension. Several matrices for the
+    optimizer, one product for the machine; an adapter's matrix is not its whole product, so then it is several.
+    """
+    if any(type(linear) is not Linear for linear in linears):
+        return torch.cat([linear(x) for linear in linears], dim=-1)
+    return F.linear(x, torch.cat([linear.weight for linear in linears]).to(x.dtype))
+
+
 class TiedHead(nn.Module):
     """A head that is the embedding read backwards. It has `weight` as Linear has, but holds no parameter."""
 
@@ -223,8 +233,8 @@ def weighted_nll(x: Tensor, weight: Tensor, targets: Tensor, weights: Tensor, ch
     if not chunk:
         chunk = max(64, (1 << 21 if x.device.type == "cpu" else 1 << 26) // weight.shape[0])
     # asked here: inside a Function gradients are always off, and an evaluation must not pay for them
-    need = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    return _ChunkedNLL.apply(x, weight, targets, weights, chunk, need)
+    need = [torch.is_grad_enabled() and t.requires_grad for t in (x, weight)]
+    return _ChunkedNLL.apply(x, weight, targets, weights, chunk, *need)
 
 
 class _ChunkedNLL(torch.autograd.Function):
@@ -234,26 +244,29 @@ class _ChunkedNLL(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, weight, targets, weights, chunk, need):
+    def forward(ctx, x, weight, targets, weights, chunk, need_x, need_weight):
         w = weight.to(x.dtype)
-        dx = torch.empty_like(x) if need else None
-        dw = torch.zeros_like(weight) if need else None
+        dx = torch.empty_like(x) if need_x else None
+        dw = torch.zeros_like(weight) if need_weight else None
         total = torch.zeros((), dtype=torch.float32, device=x.device)
         for i in range(0, x.shape[0], chunk):
             xi, ti, wi = x[i : i + chunk], targets[i : i + chunk, None], weights[i : i + chunk, None]
             logits = (xi @ w.t()).float()
             logp = torch.log_softmax(logits, dim=-1)
             total -= (logp.gather(1, ti) * wi).sum()
-            if need:
+            if need_x or need_weight:
                 g = logp.exp_().mul_(wi)  # softmax * weight
                 g.scatter_add_(1, ti, -wi)
                 g = g.to(x.dtype)
-                torch.mm(g, w, out=dx[i : i + chunk])
-                dw += g.t() @ xi
+                if need_x:
+                    torch.mm(g, w, out=dx[i : i + chunk])
+                if need_weight:
+                    dw += g.t() @ xi
         ctx.save_for_backward(dx, dw)
         return total
 
     @staticmethod
     def backward(ctx, g):
         dx, dw = ctx.saved_tensors
-        return dx * g.to(dx.dtype), dw * g, None, None, None, None
+        dx, dw = (None if d is None else d * g.to(d.dtype) for d in (dx, dw))
+        return dx, dw, None, None, None, None, None

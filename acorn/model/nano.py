@@ -22,6 +22,7 @@ from acorn.model.layers import (
     rope_tables,
     rotate,
     segment_mask,
+    side_by_side,
     weighted_nll,
 )
 
@@ -69,9 +70,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, rope, layer: int, cache: KVCache | None, mask: Tensor | None) -> Tensor:
         B, T, _ = x.shape
         H, G = self.n_head, self.n_kv_head
-        # three matrices for the optimizer, one product for the machine
-        weight = torch.cat((self.q.weight, self.k.weight, self.v.weight)).to(x.dtype)
-        qkv = F.linear(x, weight).view(B, T, H + 2 * G, self.head_dim)
+        qkv = side_by_side(x, self.q, self.k, self.v).view(B, T, H + 2 * G, self.head_dim)
         qk = rms_norm(rotate(qkv[:, :, : H + G], *rope)).transpose(1, 2)  # (B, H + G, T, D)
         q, k, v = qk[:, :H], qk[:, H:], qkv[:, :, H + G :].transpose(1, 2)
         if cache is not None:

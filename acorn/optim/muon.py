@@ -13,6 +13,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from acorn.optim.adamw import Slice
+
+ADAM_BETAS, ADAM_EPS = (0.8, 0.95), 1e-10  # of what is no matrix
+
 # Optimal quintic coefficients for singular values in [1e-3, 1], five steps (arXiv 2505.16932, table for cushion 2e-2).
 POLAR_EXPRESS = (
     (8.156554524902461, -22.48329292557795, 15.878769915207462),
@@ -57,7 +61,7 @@ class MuonAdamW:
         for params in by_shape.values():
             self.stacks.append(_Stack([names[id(p)] for p in params], params, rank, world))
         self.slices = [
-            _Slice(names[id(p)], p, group, rank, world) for group, ps in groups.items() if group != "matrix" for p in ps
+            Slice(names[id(p)], p, group, rank, world) for group, ps in groups.items() if group != "matrix" for p in ps
         ]
 
     @torch.no_grad()
@@ -70,7 +74,7 @@ class MuonAdamW:
             if self.world > 1:
                 stack.share()
         for s in self.slices:
-            self._adamw(s, self.lr[s.group] * lr_scale)
+            s.update(self.lr[s.group] * lr_scale, self.steps, ADAM_BETAS, ADAM_EPS)
             if self.world > 1:
                 s.share()
 
@@ -91,15 +95,6 @@ class MuonAdamW:
         if self.weight_decay:
             update.addcmul_(weights, (update * weights > 0).float(), value=self.weight_decay)
         torch._foreach_copy_([p.data for p in stack.mine], list(weights.add_(update, alpha=-lr)))
-
-    def _adamw(self, s: "_Slice", lr: float, betas: tuple[float, float] = (0.8, 0.95), eps: float = 1e-10) -> None:
-        grad = s.part(s.param.grad)
-        s.first.lerp_(grad, 1 - betas[0])
-        s.second.mul_(betas[1]).addcmul_(grad, grad, value=1 - betas[1])
-        scale = (1 - betas[1] ** self.steps) ** 0.5
-        s.own(s.param.data).addcdiv_(
-            s.first, s.second.sqrt().div_(scale).add_(eps), value=-lr / (1 - betas[0] ** self.steps)
-        )
 
     def state_dict(self) -> dict[str, Tensor]:
         """Name -> whole tensor on CPU, the same on all ranks whatever their number."""
@@ -152,45 +147,6 @@ class _Stack:
         for i, index in enumerate(self.range):
             self.momentum[i].copy_(state[f"{self.names[index]}.momentum"])
             self.second[i].copy_(state[f"{self.names[index]}.second"])
-
-
-class _Slice:
-    """One AdamW parameter. Rank r updates the flat elements [r * per, (r + 1) * per)."""
-
-    def __init__(self, name: str, param: nn.Parameter, group: str, rank: int, world: int):
-        self.name, self.param, self.group, self.world = name, param, group, world
-        n = param.numel()
-        self.per = -(-n // world)
-        self.range = slice(min(rank * self.per, n), min((rank + 1) * self.per, n))
-        size = self.range.stop - self.range.start
-        self.first, self.second = (torch.zeros(size, device=param.device) for _ in range(2))
-
-    def part(self, tensor: Tensor) -> Tensor:
-        return tensor.reshape(-1)[self.range]
-
-    def own(self, tensor: Tensor) -> Tensor:
-        return tensor.view(-1)[self.range]  # view, not reshape: the update must land in the parameter
-
-    def share(self) -> None:
-        flat = self.param.data.view(-1)
-        flat.copy_(self._gather_flat(self.own(self.param.data)))
-
-    def _gather_flat(self, part: Tensor) -> Tensor:
-        if self.world == 1:
-            return part
-        padded = part.new_zeros(self.per)
-        padded[: part.numel()] = part
-        out = [torch.empty_like(padded) for _ in range(self.world)]
-        dist.all_gather(out, padded)
-        return torch.cat(out)[: self.param.numel()]
-
-    def gather(self) -> dict[str, Tensor]:
-        pairs = (("first", self.first), ("second", self.second))
-        return {f"{self.name}.{key}": self._gather_flat(t).view(self.param.shape).cpu().clone() for key, t in pairs}
-
-    def scatter(self, state: dict[str, Tensor]) -> None:
-        self.first.copy_(self.part(state[f"{self.name}.first"]))
-        self.second.copy_(self.part(state[f"{self.name}.second"]))
 
 
 def _all_gather(mine: list[Tensor], like: Tensor, per: int, world: int) -> list[Tensor]:

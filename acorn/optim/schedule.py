@@ -2,6 +2,20 @@
 Learning rate, momentum and weight decay as pure functions of progress (step / steps), so that they fit any horizon.
 """
 
+import math
+
+
+def cosine(step: int, steps: int, warmup: float, floor: float) -> float:
+    """
+    Linear up over the first `warmup` of the steps, then half a cosine down to `floor` at the end (nanoGPT's, with its
+    lr_decay_iters = steps).  cosine(50, 100, 0.0, 0.0) -> 0.5
+    """
+    up = warmup * steps
+    if step < up:
+        return (step + 1) / (up + 1)
+    progress = (step - up) / max(1.0, steps - up)
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
 
 def lr_scale(step: int, steps: int, warmup: float, cooldown: float, floor: float) -> float:
     """
