@@ -1,0 +1,181 @@
+"""
+CORE: the 22 in-context-learning tasks of DCLM (arXiv 2406.11794) for base models, asked and scored as nanochat does,
+so that figures compare. A folder holds them:
+
+    core.yaml                  icl_tasks: label, dataset_uri, num_fewshot, icl_task_type, continuation_delimiter
+    eval_data/.../*.jsonl      the items
+    eval_meta_data*.csv        'Eval Task', 'Random baseline' in percent; one CORE score is given for each such file
+
+Few-shot examples stand before an item with a blank line after each. Scored is, in tokens of the whole prompt:
+    multiple_choice     what follows the beginning that all choices share; the least mean loss wins
+    schema              the end that all contexts share; the least mean loss wins
+    language_modeling   what the continuation adds; right if each of its tokens is the likeliest
+
+CORE is the mean of the centred accuracies, (accuracy - chance) / (1 - chance).
+"""
+
+import csv
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from acorn.errors import UserError, missing_extra
+from acorn.evals.choice import Question, Score, common_prefix, crop
+from acorn.evals.files import index, read_records, text, texts
+
+VERSION = 1
+KINDS = ("multiple_choice", "schema", "language_modeling")
+BASELINES = "eval_meta_data.csv"  # whose score is called CORE; nanochat's and the first published ones
+
+
+@dataclass(frozen=True)
+class CoreTask:
+    label: str
+    kind: str
+    file: Path
+    shots: int
+    delimiter: str
+
+    @property
+    def standin(self) -> bool:
+        """The file holds other items than the name promises."""
+        return "standin" in self.file.stem
+
+
+@dataclass(frozen=True)
+class Core:
+    tasks: list[CoreTask]
+    baselines: dict[str, dict[str, float]]  # file -> label -> accuracy of guessing, 0 to 1
+
+
+def open_core(folder: Path) -> Core:
+    """Reads core.yaml and the baselines. UserError that names what is missing or wrong."""
+    folder = Path(folder)
+    hint = "acorn eval RUN --tasks core --core DIR   (a folder with core.yaml, eval_data/ and eval_meta_data.csv)"
+    try:
+        import yaml
+    except ImportError:
+        raise missing_extra("PyYAML", "iac") from None
+    try:
+        entries = yaml.safe_load((folder / "core.yaml").read_text(encoding="utf-8"))["icl_tasks"]
+    except (OSError, UnicodeDecodeError) as e:
+        raise UserError(f"cannot read {folder / 'core.yaml'}: {getattr(e, 'strerror', e)}", hint) from None
+    except (yaml.YAMLError, KeyError, TypeError, RecursionError) as e:
+        raise UserError(f"{folder / 'core.yaml'} is not YAML with a list icl_tasks: {e}", hint) from None
+    if not isinstance(entries, list) or not entries:
+        raise UserError(f"{folder / 'core.yaml'}: icl_tasks must be a list of tasks", hint)
+    tasks = [core_task(folder, n, entry) for n, entry in enumerate(entries, 1)]
+    files = sorted(folder.glob("eval_meta_data*.csv"))
+    if not (folder / BASELINES).is_file():
+        raise UserError(f"there is no {folder / BASELINES}", hint)
+    return Core(tasks, {file.name: read_baselines(file, [task.label for task in tasks]) for file in files})
+
+
+def core_task(folder: Path, n: int, entry) -> CoreTask:
+    where = f"{folder / 'core.yaml'}, task {n}"
+    if not isinstance(entry, dict):
+        raise UserError(f"{where}: must have label, dataset_uri, num_fewshot and icl_task_type")
+    for name, right in (("label", str), ("dataset_uri", str), ("num_fewshot", list), ("icl_task_type", str)):
+        if not isinstance(entry.get(name), right):
+            raise UserError(f"{where}: field {name!r} is {entry.get(name)!r}, it must be a {right.__name__}")
+    if entry["icl_task_type"] not in KINDS:
+        raise UserError(f"{where}: icl_task_type {entry['icl_task_type']!r} is none of {', '.join(KINDS)}")
+    shots, delimiter = entry["num_fewshot"][:1], entry.get("continuation_delimiter", " ")
+    if not shots or index(shots[0]) or not isinstance(delimiter, str):
+        raise UserError(f"{where}: num_fewshot must be like [10] and continuation_delimiter a text")
+    data = (folder / "eval_data").resolve()
+    file = (data / entry["dataset_uri"]).resolve()
+    if not file.is_relative_to(data):
+        raise UserError(f"{where}: dataset_uri {entry['dataset_uri']!r} leads out of {data}")
+    return CoreTask(entry["label"], entry["icl_task_type"], file, shots[0], delimiter)
+
+
+def read_baselines(file: Path, labels: list[str]) -> dict[str, float]:
+    try:
+        with file.open(encoding="utf-8", newline="") as f:
+            found = {row["Eval Task"]: float(row["Random baseline"]) / 100 for row in csv.DictReader(f)}
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError, csv.Error) as e:
+        raise UserError(f"{file} needs the columns 'Eval Task' and 'Random baseline' (percent): {e!r}") from None
+    for label in labels:
+        if not 0 <= found.get(label, -1) < 1:
+            raise UserError(f"{file}: no baseline from 0 to below 100 for {label!r}")
+    return found
+
+
+def load_items(task: CoreTask, limit: int = 0) -> list[dict]:
+    """
+    The task's items in the reference's order: shuffled with seed 1337, then cut to `limit`; 0 = all. Few-shot examples
+    come from what is left, as in the reference.
+    """
+    fields, check = {
+        "multiple_choice": ({"query": text, "choices": texts, "gold": index}, gold_among("choices")),
+        "schema": ({"context_options": texts, "continuation": text, "gold": index}, gold_among("context_options")),
+        "language_modeling": ({"context": text, "continuation": text}, lambda record: ""),
+    }[task.kind]
+    items = read_records(task.file, fields, check, "acorn eval RUN --tasks core --core DIR")
+    random.Random(1337).shuffle(items)
+    items = items[:limit] if limit else items
+    if len(items) <= task.shots:
+        why = f"--limit {limit} is too small" if limit else f"{task.file} has {len(items)} items"
+        raise UserError(f"{why}: {task.label} shows {task.shots} other items before each, so it needs more than that")
+    return items
+
+
+def gold_among(field: str):
+    def check(record: dict) -> str:
+        many = len(record[field])
+        return "" if record["gold"] < many else f"field 'gold' is {record['gold']}, but {field!r} has {many} entries"
+
+    return check
+
+
+def prompts(task: CoreTask, items: list[dict], i: int) -> list[str]:
+    """Item i as the texts that the model reads: one a choice, one a context; or without and with the continuation."""
+    # not itself; sample() draws the same from equally long sequences, whatever they hold
+    others = random.Random(1234 + i).sample(range(len(items) - 1), task.shots) if task.shots else []
+    shown = [items[j + (j >= i)] for j in others]
+    item, space = items[i], task.delimiter
+    if task.kind == "multiple_choice":
+        before = "".join(f"{s['query']}{space}{s['choices'][s['gold']]}\n\n" for s in shown)
+        return [f"{before}{item['query']}{space}{choice}" for choice in item["choices"]]
+    if task.kind == "schema":
+        before = "".join(f"{s['context_options'][s['gold']]}{space}{s['continuation']}\n\n" for s in shown)
+        return [f"{before}{context}{space}{item['continuation']}" for context in item["context_options"]]
+    before = "".join(f"{s['context'].strip()}{space}{s['continuation']}\n\n" for s in shown)
+    context = f"{before}{item['context'].strip()}{space}"
+    # without the blank at the end, which would be part of the continuation's first token
+    return [context.strip(), context + item["continuation"]]
+
+
+def questions(task: CoreTask, items: list[dict], span: range, tokenizer, context: int) -> list[Question]:
+    """Items of `span` as questions; prompts longer than the context lose their beginning."""
+    asked = [prompts(task, items, i) for i in span]
+    encoded = iter(tokenizer.encode_batch([prompt for texts in asked for prompt in texts]))
+    found = []
+    for texts_of_item in asked:
+        rows = [np.array([tokenizer.bos, *next(encoded)], dtype=np.int64) for _ in texts_of_item]
+        if task.kind == "multiple_choice":
+            starts = [common_prefix(rows)] * len(rows)
+        elif task.kind == "schema":
+            end = common_prefix([row[::-1] for row in rows])
+            starts = [len(row) - end for row in rows]
+        else:
+            # where the tokens differ, which is behind the context unless the continuation changes how it is cut
+            starts, rows = [common_prefix(rows)], rows[1:]
+        found.append(crop(rows, starts, context))
+    return found
+
+
+def is_right(task: CoreTask, item: dict, scores: list[Score]) -> bool:
+    if task.kind == "language_modeling":
+        return scores[0].tokens > 0 and scores[0].greedy
+    means = [score.mean for score in scores]
+    # A choice that is how all others begin has no token of its own and a mean of NaN, which min() keeps where it comes
+    # first and passes over elsewhere. So does the reference.
+    return means.index(min(means)) == item["gold"]
+
+
+def centred(accuracy: float, chance: float) -> float:
+    return (accuracy - chance) / (1 - chance)
