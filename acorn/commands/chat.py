@@ -48,7 +48,7 @@ class Chat:
         sampling = make_sampling(self)
         text = None if self.prompt is None else read_prompt(self.prompt)
         engine, where = load_engine(self.run_name, self.device, say=say)
-        if where.parent.name == "base":
+        if where.parent.name == "base" and engine.tokenizer.template is None:
             raise UserError(
                 f"{where} is a base model: it continues text, it was not taught to answer",
                 f"acorn sample {self.run_name} -p 'Once upon a time'",

@@ -17,9 +17,6 @@ from acorn.tokenizer.tokenizer import StreamDecoder
 
 Finish = Literal["stop", "length"]
 
-# A reply ends where the model writes one of these.
-STOP_TOKENS = ("<|assistant_end|>", "<|bos|>")
-
 # Prompts are read in chunks that make at most this many logits (128 MB in fp32): a model gives them for all positions.
 PREFILL_LOGITS = 1 << 25
 
@@ -49,7 +46,7 @@ class Engine:
 
     def __init__(self, model: torch.nn.Module, tokenizer, max_batch: int = 64):
         self.model, self.tokenizer, self.max_batch = model, tokenizer, max_batch
-        self.stop_ids = {tokenizer.specials[name] for name in STOP_TOKENS if name in tokenizer.specials}
+        self.stop_ids = tokenizer.stops
         self.silent_ids = set(tokenizer.specials.values())
 
     @property

@@ -12,12 +12,15 @@ came back, which is never learned:
 
     A      text   <|python_start|> code <|python_end|>   <|output_start|> result <|output_end|>   text
     mask   1      1                1    1                0                0      0                1
+
+An imported model has a template of its own: template.py.
 """
 
 import itertools
 import reprlib
 
 from acorn.errors import UserError
+from acorn.tokenizer import template
 
 SPECIALS = (
     "<|bos|>",
@@ -43,7 +46,7 @@ def render(tokenizer, messages: list[dict]) -> tuple[list[int], list[int]]:
     mask[i] is 1 where ids[i] is for the assistant to say (its words, its calls and <|assistant_end|>): what is learned.
     """
     check(messages)
-    return encode(tokenizer, messages)
+    return template.encode(tokenizer, messages) if tokenizer.kind == "foreign" else encode(tokenizer, messages)
 
 
 def render_prompt(tokenizer, messages: list[dict]) -> list[int]:
@@ -51,6 +54,8 @@ def render_prompt(tokenizer, messages: list[dict]) -> list[int]:
     check(messages, silence=True)
     if messages[-1]["role"] != "user":
         raise UserError(f"the last message before an answer must come from the user, not from {messages[-1]['role']}")
+    if tokenizer.kind == "foreign":
+        return template.encode_prompt(tokenizer, messages)
     return encode(tokenizer, messages)[0] + [tokenizer.special("<|assistant_start|>")]
 
 

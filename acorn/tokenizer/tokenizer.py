@@ -5,10 +5,11 @@ Text <-> token ids, and the one file that a tokenizer lives in.
 read the very file we train with, and cut text into the same ids. Our own fields (format version, kind, hash) stand in
 `model.acorn`: the library refuses unknown keys at the top level and ignores them in `model` (0.19, 0.21 and 0.23 do).
 
-Two kinds:
-    bpe    byte-level byte-pair encoding, split GPT-4 style before merging; encodes any text
-    chars  one token per character seen in training (nanoGPT's character level); an unknown character is an error
-In both, special tokens come last, and text never becomes one: `<|bos|>` in a document is six or so ordinary tokens.
+Three kinds:
+    bpe      byte-level byte-pair encoding, split GPT-4 style before merging; encodes any text
+    chars    one token per character seen in training (nanoGPT's character level); an unknown character is an error
+    foreign  of an imported model (foreign.py)
+In the first two, special tokens come last. Text never becomes one: `<|bos|>` in a document is six tokens or so.
 """
 
 import codecs
@@ -33,8 +34,15 @@ PATTERN = (
 )
 
 
+# Where a reply ends
+STOPS = ("<|assistant_end|>", "<|bos|>")
+
+
 class Tokenizer:
     """`tokens[i]` is the bytes of ordinary token i; `specials` maps names to the ids that follow."""
+
+    adds_bos = True  # a prompt begins with bos
+    template: str | None = None  # a chat template of its own; None: acorn.tokenizer.chat
 
     def __init__(self, kind: str, tokens: list[bytes], specials: dict[str, int], pattern: str = PATTERN):
         self.kind, self.specials, self.pattern = kind, specials, pattern
@@ -49,6 +57,11 @@ class Tokenizer:
     @property
     def bos(self) -> int:
         return self.special("<|bos|>")
+
+    @cached_property
+    def stops(self) -> frozenset[int]:
+        """Tokens that end a reply."""
+        return frozenset(self.specials[name] for name in STOPS if name in self.specials)
 
     def special(self, name: str) -> int:
         """special('<|bos|>') -> 4085"""
@@ -84,11 +97,14 @@ class Tokenizer:
         """The file without our own fields."""
         return bpe_body(self) if self.kind == "bpe" else char_body(self)
 
+    @property
+    def _own(self) -> dict:
+        return {"format": FORMAT, "kind": self.kind, "hash": self.hash}
+
     def save(self, path) -> None:
         """Atomic: a kill leaves the old file or the new one, never half of one."""
         path = Path(path)
-        own = {"format": FORMAT, "kind": self.kind, "hash": self.hash}
-        file = {**self._body, "model": {"type": "BPE", "acorn": own, **self._body["model"]}}
+        file = {**self._body, "model": {"type": "BPE", "acorn": self._own, **self._body["model"]}}
         text = json.dumps(file, ensure_ascii=False, indent=1)
         beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
@@ -121,9 +137,16 @@ class Tokenizer:
             raise UserError(f"{path} is not a tokenizer that acorn wrote (it has no model.acorn)", again) from None
         if version != FORMAT:
             raise UserError(f"{path} has tokenizer format {version!r}; this acorn reads format {FORMAT}", again)
-        found = content_hash(kind, data)
+        foreign = None
+        if kind == "foreign":
+            from acorn.tokenizer.foreign import load_foreign
+
+            foreign = load_foreign(path, own, data)
+        found = foreign.hash if foreign else content_hash(kind, data)
         if found != digest:
             raise UserError(f"{path} is damaged: its content hashes to {found[:12]}, not to {str(digest)[:12]}", again)
+        if foreign:
+            return foreign
         specials = {t["content"]: t["id"] for t in data["added_tokens"]}
         vocab = data["model"]["vocab"]
         words = [word for word in sorted(vocab, key=vocab.get) if word not in specials]
