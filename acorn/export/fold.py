@@ -2,10 +2,10 @@
 nano <-> the stock Apertus class, exactly. What nano has and Apertus has not goes into the weights:
 
     rms_norm(embed(ids))          rows of the table are normalised once
-    x = x · scale_i               the stream is kept divided by c_i = scale_0 · ... · scale_i; attention.out and mlp.down
-                                  of layer i are divided by c_i, and every reader starts with a norm, which has no scale
+    x = x · scale_i               the stream is kept divided by c_i = scale_0 · ... · scale_i: attention.out and
+                                  mlp.down of layer i are, and all that reads it begins with a norm, blind to scale
     norms without weight          a weight of ones
-    rms_norm(rotate(q)) · gain    a rotation keeps the norm, so Apertus' norm before RoPE with weight QK_GAIN is the same
+    rms_norm(rotate(q)) · gain    a rotation keeps the norm, so the norm may come before it, with a weight of QK_GAIN
     relu(x)²                      xIELU with softplus(alpha_p) = 1, softplus(alpha_n) = 0, beta = 0
 
 Back again nothing is divided or normalised, so folding what was unfolded gives the same bits.
@@ -23,11 +23,12 @@ from acorn.model.nano import QK_GAIN, NanoConfig
 def fold(config: NanoConfig, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """State dict of a nano -> folded nano, under the names that export/names.py knows. float32."""
     if config.bigram:
-        raise UserError(f"this model has a bigram table ({config.bigram:,} rows); no stock class has one, so it cannot be exported")  # fmt: skip
+        table = f"a bigram table of {config.bigram:,} rows"
+        raise UserError(f"this model has {table}; no stock class has one, so it cannot be exported")
     scales = state["scales"].double()
     if not bool((scales > 0).all() and scales.isfinite().all()):
-        shown = ", ".join(f"{s:.3g}" for s in scales.tolist())
-        raise UserError(f"the residual scales of this model are {shown}; only positive ones can be folded into a stock class")  # fmt: skip
+        found = ", ".join(f"{s:.3g}" for s in scales.tolist())
+        raise UserError(f"the residual scales of this model are {found}; only positive ones can go into a stock class")
     running = scales.cumprod(0)
     folded = {name: tensor.float() for name, tensor in state.items() if name != "scales"}
     folded["embed.weight"] = normalised(folded["embed.weight"])
@@ -66,14 +67,21 @@ def unfold(config: NanoConfig, folded: dict[str, Tensor]) -> dict[str, Tensor]:
     """Folded nano -> state dict. UserError if it is an Apertus that computes what nano cannot."""
     for layer in range(config.n_layer):
         for name, expected in constants(config, layer).items():
-            if not torch.allclose(given := folded[name].float().reshape(expected.shape), expected, rtol=0.01):
-                raise UserError(f"{name} is {summary(given)}, not {summary(expected)}: this is an Apertus model with norms or an "
-                                "activation (xIELU) of its own, which nano cannot compute; those that acorn exported can be imported")  # fmt: skip
-    if not torch.allclose(given := folded["norm.weight"].float(), torch.ones(config.n_embd), rtol=0.01):
-        raise UserError(f"norm.weight is {summary(given)}, not 1: nano has norms without weights")
+            require(name, folded, expected)
+    require("norm.weight", folded, torch.ones(config.n_embd))
     fixed = {"norm.weight", *(name for layer in range(config.n_layer) for name in constants(config, layer))}
     state = {name: tensor for name, tensor in folded.items() if name not in fixed}
     return state | {"scales": torch.ones(config.n_layer)}
+
+
+def require(name: str, folded: dict[str, Tensor], expected: Tensor) -> None:
+    """UserError unless this tensor is what folding writes (to the digits of bfloat16)."""
+    given = folded[name].float().reshape(expected.shape)
+    if not torch.allclose(given, expected, rtol=0.01):
+        raise UserError(
+            f"{name} is {summary(given)}, where nano has {summary(expected)}: this Apertus model learned norms and an "
+            "activation (xIELU) that nano cannot compute; only those that acorn exported can be imported"
+        )
 
 
 def unfold_apertus(config: dict, tensors: dict[str, Tensor]) -> tuple[NanoConfig, dict[str, Tensor]]:
