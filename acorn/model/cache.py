@@ -9,6 +9,9 @@ A row is one sequence. Rows have their own lengths; a forward appends T tokens t
 
 Ragged prompts are padded on the right, forwarded together, and then `cache.lengths[:] = true lengths`: what lies behind
 a row's length is never attended to, and overwritten later.
+
+Rows come and go: the memory is for `slots` rows, the first `batch` of them are in use. `add` appends rows, `keep` drops
+some; a forward takes those in use.
 """
 
 import torch
@@ -17,10 +20,10 @@ from torch import Tensor
 
 class KVCache:
     """
-    k, v: (n_layer, B, n_kv_head, S, head_dim), allocated once.
-    ids: (B, S) int64, the tokens themselves, for models that look at the one before (`preceding`); unused by others.
-    lengths: (B,) int64, tokens held by each row. It lives on the CPU whatever the device: the shapes of every forward
-    follow from it, and reading it back from an accelerator would stall each step.
+    k, v: (n_layer, slots, n_kv_head, S, head_dim), allocated once.
+    ids: (slots, S) int64, the tokens themselves, for models that look at the one before (`preceding`); unused by others.
+    lengths: (batch,) int64, tokens held by each row. It lives on the CPU whatever the device: the shapes of every
+    forward follow from it, and reading it back from an accelerator would stall each step.
     """
 
     def __init__(self, n_layer: int, batch: int, n_kv_head: int, length: int, head_dim: int, dtype, device):
@@ -28,17 +31,23 @@ class KVCache:
         self.k = torch.zeros(n_layer, batch, n_kv_head, length, head_dim, dtype=dtype, device=device)
         self.v = torch.zeros_like(self.k)
         self.ids = torch.zeros(batch, length, dtype=torch.int64, device=device)
-        self.lengths = torch.zeros(batch, dtype=torch.int64)
-        self._range = torch.arange(length, device=device)
-        self._forward = None  # what positions() found out, for the layers of this forward
-        self._bind_layers()
+        self._range = torch.arange(max(batch, length), device=device)
+        self._use(torch.zeros(batch, dtype=torch.int64))
 
-    def _bind_layers(self) -> None:
+    def _use(self, lengths: Tensor) -> None:
+        """The first len(lengths) rows are in use now."""
+        self.lengths = lengths
+        self._forward = None  # what positions() found out, for the layers of this forward
         # views made once: indexing costs as much as a small matmul
-        self._layers = list(zip(self.k.unbind(0), self.v.unbind(0)))
+        batch = len(lengths)
+        self._layers = list(zip(self.k[:, :batch].unbind(0), self.v[:, :batch].unbind(0)))
 
     @property
     def batch(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def slots(self) -> int:
         return self.k.shape[1]
 
     @property
@@ -73,8 +82,9 @@ class KVCache:
         """Inside a forward: remember ids (B, T) -> (B, T), the token before each of them; 0 before a row's first."""
         start, T, used, positions, rows, mask = self._forward
         if rows is None:
-            self.ids[:, start:used] = ids
-            return self.ids[:, start - 1 : used - 1] if start else torch.nn.functional.pad(ids[:, :-1], (1, 0))
+            held = self.ids[: self.batch]
+            held[:, start:used] = ids
+            return held[:, start - 1 : used - 1] if start else torch.nn.functional.pad(ids[:, :-1], (1, 0))
         self.ids[rows, positions] = ids
         return self.ids[rows, (positions - 1).clamp(min=0)].masked_fill(positions == 0, 0)
 
@@ -99,6 +109,24 @@ class KVCache:
         self.lengths += T
         self._forward = None
 
+    def add(self, source: "KVCache", row: int, length: int, copies: int = 1) -> None:
+        """Append `copies` rows, each the first `length` tokens of that row of another cache of the same model."""
+        start, stop = self.batch, self.batch + copies
+        if stop > self.slots or length > self.capacity:
+            raise ValueError(f"{copies} rows of {length} tokens do not fit: {self.slots - start} of {self.capacity}")
+        for mine, theirs in ((self.k, source.k), (self.v, source.v)):
+            mine[:, start:stop, :, :length] = theirs[:, row : row + 1, :, :length]
+        self.ids[start:stop, :length] = source.ids[row, :length]
+        self._use(torch.cat((self.lengths, torch.full((copies,), length))))
+
+    def take(self, row: int, length: int) -> "KVCache":
+        """A copy of the first tokens of one row, as a cache that holds nothing else."""
+        L, _, G, _, D = self.k.shape
+        copy = KVCache(L, 1, G, length, D, self.k.dtype, self.k.device)
+        copy.keep([])
+        copy.add(self, row, length)
+        return copy
+
     def keep(self, rows: list[int]) -> None:
         """
         Keep only these rows: row i becomes what row rows[i] was. Only rows that change place are copied, so filling
@@ -111,7 +139,4 @@ class KVCache:
             for held in (self.k, self.v):
                 held[:, new, :, :used] = held[:, old, :, :used]
             self.ids[new, :used] = self.ids[old, :used]
-        self.lengths = self.lengths[list(rows)]
-        self.k, self.v, self.ids = self.k[:, : len(rows)], self.v[:, : len(rows)], self.ids[: len(rows)]
-        self._forward = None
-        self._bind_layers()
+        self._use(self.lengths[list(rows)])

@@ -215,6 +215,6 @@ def stretched(config: LlamaConfig, frequencies: Tensor) -> Tensor:
         return frequencies
     if config.rope_scaling == "linear":
         return slow
-    turns = config.rope_original * frequencies / (2 * math.pi)
+    turns = config.rope_original / (2 * math.pi / frequencies)
     ramp = ((turns - config.rope_low) / (config.rope_high - config.rope_low)).clamp(0, 1)
     return (1 - ramp) * slow + ramp * frequencies

@@ -187,6 +187,8 @@ class Nano(nn.Module):
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         c = self.config
+        if length > c.block_size:
+            raise ValueError(f"a cache of {length} tokens a row is longer than the context of {c.block_size}")
         return KVCache(c.n_layer, batch, c.n_kv_head, length, c.head_dim, self.compute_dtype, self.embed.weight.device)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
