@@ -24,7 +24,7 @@ class RunLog:
         self.active, self.shown, self.recent = active, 0.0, []
         if active:
             path = Path(folder) / "metrics.jsonl"
-            rows = [row for row in read_metrics(path) if row["step"] < after_step]
+            rows = [row for row in read_metrics(path) if after_step and row["step"] < after_step]
             write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
             self.file = path.open("a", encoding="utf-8")
 
@@ -43,10 +43,11 @@ class RunLog:
             return
         self.shown = now
         speed = statistics.median(self.recent)
-        left = clock((steps - step) * row["tokens"] / step / speed)
+        left = clock((steps - step) * row["time_s"] / step)
         fill = 20 * step // steps
         bar = f"[{'#' * fill}{'.' * (20 - fill)}] " if terminal else ""
-        text = f"{name} {bar}{step}/{steps}  loss {row['loss']:.4f}  {speed:,.0f} tokens/s  {left} left"
+        figure = f"reward {row['reward']:.3f}" if "reward" in row else f"loss {row['loss']:.4f}"
+        text = f"{name} {bar}{step}/{steps}  {figure}  {speed:,.0f} tokens/s  {left} left"
         print(
             f"\r\033[K{text}" if terminal else text,
             end="\n" if last or not terminal else "",

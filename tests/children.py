@@ -13,7 +13,7 @@ from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    """pytest hypothesis torch acorn.train.base acorn.train.chat acorn.train.setup acorn.infer.engine
+    """pytest hypothesis torch acorn.train.rows acorn.train.rl acorn.train.setup acorn.infer.engine
     acorn.evals.examples acorn.commands.stages acorn.commands.speedrun acorn.commands.report tyro pyarrow
     acorn.recipes.iac""".split()
 )

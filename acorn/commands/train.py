@@ -1,4 +1,4 @@
-"""acorn train base | sft: the options. The wiring is in stages.py, so that --help does not wait for torch."""
+"""acorn train base | mid | sft | rl: the options. The wiring is in stages.py, so that --help waits for no torch."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,21 +48,26 @@ class Base:
 
 
 @dataclass
-class Sft:
-    """Finetune a run on conversations. Run the same command again to go on where it stopped."""
+class Chats:
+    """What mid and sft share."""
 
-    name: Name = "base"  # name of the run; everything goes to runs/NAME/sft
-    init: str | None = None  # run or checkpoint to start from (default: the base stage of this run)
+    name: Name = "base"  # name of the run; everything goes to runs/NAME/STAGE
+    init: str | None = None  # run or checkpoint to start from (default: the furthest earlier stage of this run)
     recipe: str | None = None  # take conversations from this recipe
-    chats: list[Path] = field(default_factory=list)  # and from these .jsonl files (messages, or instruction and output)
-    count: int = 20_000  # conversations to draw from the recipe
+    chats: list[Path] = field(default_factory=list)  # and from these files: see acorn data preview
+    tasks: list[str] = field(default_factory=list)  # and the questions and answers of these tasks, such as spelling
+    task_data: Path | None = None  # folder of the tasks that are read from files
+    count: int = 20_000  # conversations to draw from the recipe, and at most from each task
     minutes: float | None = None  # horizon in minutes of training on this machine, measured first
     epochs: float = 2.0  # horizon in passes over the conversations
     steps: int | None = None  # horizon in optimizer steps; wins over minutes and epochs
-    batch_tokens: int | None = None  # tokens of one optimizer step (default: 8,192)
+    batch_tokens: int | None = None  # tokens of one optimizer step (default: that of the run it starts from)
     micro_tokens: int = 8192  # tokens of one forward on one device
     prompt_weight: float = 0.0  # weight of the user's tokens in the loss; the assistant's have 1
-    lr_scale: float = 0.3  # of the base run's learning rates
+    matrix_lr: float | None = None  # of the matrices, before lr_scale (default: that of the run it starts from)
+    embed_lr: float | None = None  # of the embeddings, likewise
+    head_lr: float | None = None  # of the head, likewise
+    lr_scale: float = 0.3  # of the learning rates of the run it starts from
     weight_decay: float = 0.0  # of the matrices, times their learning rate
     warmup: float = 0.0  # fraction of the steps
     cooldown: float = 0.7  # fraction of the steps over which the learning rate falls
@@ -75,7 +80,82 @@ class Sft:
     compile: bool | None = None  # torch.compile the blocks (default: on a GPU only)
     inject: str = ""  # fault to cause, to try what happens: nan@STEP, nan@FIRST-LAST, kill@STEP
 
+
+@dataclass
+class Mid(Chats):
+    """
+    Go on pretraining, on documents and conversations in one mixture: the base model meets the chat format before it is
+    finetuned, and does not forget its documents. Run the same command again to go on where it stopped.
+    """
+
+    data: Path | None = None  # folder of token shards (default: runs/NAME/data)
+    documents: float = 0.3  # share of the rows that are documents; the rest are conversations
+    epochs: float = 1.0  # horizon in passes over the conversations
+    prompt_weight: float = 1.0  # weight of the user's tokens in the loss; the assistant's have 1
+    lr_scale: float = 1.0  # of the learning rates of the run it starts from
+    eval_tokens: int = 200_000  # of the validation documents, scored at each evaluation
+
+    def run(self) -> int:
+        from acorn.commands.stages import mid_stage, run_stage
+
+        return run_stage("mid", self, mid_stage)
+
+
+@dataclass
+class Sft(Chats):
+    """Finetune a run on conversations. Run the same command again to go on where it stopped."""
+
     def run(self) -> int:
         from acorn.commands.stages import run_stage, sft_stage
 
         return run_stage("sft", self, sft_stage)
+
+
+@dataclass
+class Rl:
+    """
+    Learn from rewards: the model answers, a task grades, what was better than the other answers becomes likelier. Run
+    the same command again to go on where it stopped.
+    """
+
+    name: Name = "base"  # name of the run; everything goes to runs/NAME/rl
+    init: str | None = None  # run or checkpoint to start from (default: the furthest earlier stage of this run)
+    recipe: str | None = None  # practise the requests of this recipe
+    tasks: list[str] = field(default_factory=list)  # and these tasks, such as arithmetic or gsm8k
+    task_data: Path | None = None  # folder of the tasks that are read from files
+    count: int = 4000  # problems to draw from each task
+    minutes: float | None = None  # horizon in minutes on this machine, measured first
+    steps: int | None = None  # horizon in optimizer steps; wins over minutes (default: 100)
+    rounds: int = 0  # rejection sampling before the policy gradient: keep right answers, finetune on them
+    round_prompts: int = 256  # problems of a round
+    round_epochs: float = 1.0  # passes over what a round kept
+    gold: float = 0.5  # share of known answers in a round
+    prompts: int = 32  # problems of a step of policy gradient
+    samples: int = 8  # answers to each problem
+    max_tokens: int = 256  # of an answer
+    valid_reward: float = 0.1  # of an answer that has the right form but is wrong; right ones have 1
+    tools: bool = False  # answers may call the calculator
+    batch_tokens: int | None = None  # tokens of one step in a round (default: that of the run it starts from)
+    micro_tokens: int = 8192  # tokens of one forward on one device
+    matrix_lr: float | None = None  # of the matrices, before lr_scale (default: that of the run it starts from)
+    embed_lr: float | None = None  # of the embeddings, likewise
+    head_lr: float | None = None  # of the head, likewise
+    lr_scale: float = 0.05  # of the learning rates of the run it starts from
+    weight_decay: float = 0.0  # of the matrices, times their learning rate
+    warmup: float = 0.0  # fraction of the steps
+    cooldown: float = 0.7  # fraction of the steps over which the learning rate falls
+    clip: float = 0.0  # largest gradient norm; 0 = off
+    eval_every: int | None = None  # steps between evaluations (default: five a run; 0 = before and after)
+    eval_prompts: int = 64  # held-out problems of an evaluation
+    eval_samples: int = 4  # answers to each, beside the likeliest one; 0 = that one alone
+    save_every: int | None = None  # steps between checkpoints (default: ten a run; 0 = only at the end)
+    seed: int = 1  # of the problems and the answers
+    device: str = "auto"  # auto, cpu or cuda
+    dtype: str = "auto"  # of activations: auto, float32 or bfloat16
+    compile: bool | None = None  # torch.compile the blocks (default: on a GPU only)
+    inject: str = ""  # fault to cause, to try what happens: nan@STEP, nan@FIRST-LAST, kill@STEP
+
+    def run(self) -> int:
+        from acorn.commands.stages import rl_stage, run_stage
+
+        return run_stage("rl", self, rl_stage)

@@ -10,6 +10,7 @@ token, so every token is a target exactly once an epoch. Pieces are packed into 
 Reading is by global row number. `world` ranks share it out, so a run can be resumed with another number of ranks.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +22,31 @@ from acorn.errors import UserError
 
 @dataclass(frozen=True)
 class Rows:
-    ids: np.ndarray  # (n / world, length + 1) int64
-    weights: np.ndarray  # (n / world, length) float32: weights[:, t] belongs to the target ids[:, t + 1]
-    counted: float  # sum of the weights over all n rows, those of the other ranks included
+    ids: np.ndarray  # (n, length + 1) int64
+    weights: np.ndarray  # (n, length) float32: weights[:, t] belongs to the target ids[:, t + 1]
+    counted: float  # sum of the weights over all rows that were taken, those of the other ranks included
+    starts: np.ndarray | None = None  # (n, length) int64: where the text that a position belongs to begins in its row;
+    # None: all of a row may be looked at
 
 
-class RowStream:
-    """Endless: epoch after epoch, each in another order and, for long documents, cut at other places."""
+class Stream:
+    """
+    Endless rows. take(n, wanted) moves n rows on and reads those whose place among the n is in `wanted`; what it gives
+    depends on the seed and the position alone. state_dict() is the position, load_state_dict() goes there.
+    """
+
+    def take(self, n: int, wanted: Iterable[int]) -> Rows:
+        raise NotImplementedError
+
+    def next(self, n: int, rank: int = 0, world: int = 1) -> Rows:
+        """The next n rows of the global order; of these, rank gets rows rank, rank + world, …"""
+        if n % world:
+            raise ValueError(f"{n} rows cannot be shared out evenly to {world} ranks")
+        return self.take(n, range(rank, n, world))
+
+
+class RowStream(Stream):
+    """Documents, epoch after epoch, each in another order and, for long documents, cut at other places."""
 
     def __init__(self, shards: Shards, split: str, length: int, seed: int):
         if length < 1:
@@ -41,16 +60,14 @@ class RowStream:
         self.epoch, self.turn, self.row = 0, 0, 0  # the next row: of the turn-th shard in this epoch's order
         self._plan, self._plan_key = None, None
 
-    def next(self, n: int, rank: int = 0, world: int = 1) -> Rows:
-        """The next n rows of the global order; of these, rank gets rows rank, rank + world, …"""
-        if n % world:
-            raise ValueError(f"{n} rows cannot be shared out evenly to {world} ranks")
-        parts, counted, seen = [], 0, 0
+    def take(self, n: int, wanted: Iterable[int]) -> Rows:
+        wanted = set(wanted)
+        parts, counted, seen = [empty_rows(self.length)], 0, 0
         while seen < n:
             plan = self.plan()
             rows = range(self.row, min(self.row + n - seen, plan.n_rows))
             counted += plan.targets(rows.start, rows.stop)
-            mine = [r for i, r in enumerate(rows, seen) if i % world == rank]
+            mine = [r for i, r in enumerate(rows, seen) if i in wanted]
             if mine:
                 parts.append(plan.read(mine))
             seen += len(rows)
@@ -82,6 +99,10 @@ class RowStream:
                 then, now = (f"{name} {str(value)[:20]}" for value in (state[name], getattr(self, name)))
                 raise UserError(f"this run was reading data with {then}, now with {now}: it cannot go on at its place")
         self.epoch, self.turn, self.row = state["epoch"], state["turn"], state["row"]
+
+
+def empty_rows(length: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.empty((0, length + 1), np.int64), np.empty((0, length), np.float32)
 
 
 class Plan:

@@ -32,9 +32,16 @@ class Batch:
     inputs: Tensor  # int64
     targets: Tensor  # int64
     weights: Tensor  # float32, 0 where nothing is to be learned
+    starts: Tensor | None = None  # int64, where rows hold several texts: where that of each position begins
+
+    def to(self, device) -> list[Tensor | None]:
+        parts = (self.inputs, self.targets, self.weights, self.starts)
+        return [None if t is None else t.to(device, non_blocking=True) for t in parts]
 
 
 class Stage(Protocol):
+    notes: dict[str, float]  # what else the log should hold about the last step
+
     def batches(self) -> list[Batch]: ...  # this rank's micro-batches of the next optimizer step
     def evaluate(self, model) -> dict[str, float]: ...  # called in eval mode without gradients, on every rank
     def state_dict(self) -> dict: ...  # the position in the data, the same on all ranks: resume is exact
@@ -50,6 +57,7 @@ class LoopConfig:
     clip: float = 0.0  # largest gradient norm; 0 = off
     eval_every: int = 0  # steps; 0 = only at the end
     save_every: int = 0  # steps; 0 = only at the end
+    eval_first: bool = False  # also before the first step
     best: str = ""  # evaluation figure; the checkpoint where it was lowest is kept besides the last
     inject: str = ""  # fault to cause, to try our promises: nan@STEP, nan@FIRST-LAST or kill@STEP
 
@@ -87,6 +95,8 @@ def train(
         if found:
             log.say(f"{name}: resuming at step {now.step} of {config.steps}")
         model.train()
+        if config.eval_first and now.step == 0:
+            report(evaluate(stage, model), log, name, now, config)
         while now.step < config.steps:
             row = one_step(model, optimizer, stage, config, runtime, now)
             log.write(row)
@@ -102,11 +112,7 @@ def train(
                 now.figures = evaluate(stage, model)
                 if saving and config.best and (now.best is None or now.figures[config.best] < now.best):
                     now.best, now.best_step = now.figures[config.best], now.step
-                log.write(
-                    {"step": row["step"], "eval": True, **now.figures, "tokens": now.tokens, "time_s": now.time_s}
-                )
-                shown = "  ".join(f"{k} {v:.4f}" for k, v in now.figures.items())
-                log.say(f"{name}: step {now.step}/{config.steps}  {shown}  after {now.time_s:.0f} s of training")
+                report(now.figures, log, name, now, config)
             if saving:
                 save(folder, model, optimizer, stage, now, tokenizer, runtime)
             if stop and not done:
@@ -139,17 +145,22 @@ def one_step(model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, runt
     now.step, now.tokens, now.time_s = step + 1, now.tokens + int(tokens), now.time_s + seconds
     now.bad, now.skipped = (0, now.skipped) if finite else (now.bad + 1, now.skipped + 1)
     row = {"step": step, "loss": loss if finite else None, "lr": scale, "grad_norm": norm if finite else None}
-    return row | {"tokens": now.tokens, "tokens_per_s": tokens / seconds, "time_s": now.time_s, "skipped": not finite}
+    row |= {"tokens": now.tokens, "tokens_per_s": tokens / seconds, "time_s": now.time_s, "skipped": not finite}
+    return row | stage.notes
+
+
+def report(figures: dict[str, float], log: RunLog, name: str, now: Progress, config: LoopConfig) -> None:
+    """The row of an evaluation has the number of the step before it."""
+    log.write({"step": now.step - 1, "eval": True, **figures, "tokens": now.tokens, "time_s": now.time_s})
+    shown = "  ".join(f"{k} {v:.4f}" for k, v in figures.items())
+    log.say(f"{name}: step {now.step}/{config.steps}  {shown}  after {now.time_s:.0f} s of training")
 
 
 def forward_backward(model, batches: list[Batch], runtime: Runtime) -> Tensor:
     """Gradients of this step, summed over micro-batches and ranks -> this rank's part of the loss."""
     total = torch.zeros((), device=runtime.device)
     for batch in batches:
-        inputs, targets, weights = (
-            t.to(runtime.device, non_blocking=True) for t in (batch.inputs, batch.targets, batch.weights)
-        )
-        loss = model.loss(inputs, targets, weights)
+        loss = model.loss(*batch.to(runtime.device))
         loss.backward()
         total += loss.detach()
     for p in model.parameters():

@@ -25,9 +25,12 @@ LIMITS = {  # option -> least and largest value
     "micro_tokens": (1, ANY), "count": (1, ANY), "bigram": (0, ANY), "lr_scale": (0, ANY), "matrix_lr": (0, ANY),
     "embed_lr": (0, ANY), "head_lr": (0, ANY), "weight_decay": (0, ANY), "prompt_weight": (0, 1), "warmup": (0, 1),
     "cooldown": (0, 1), "clip": (0, ANY), "eval_every": (0, ANY), "save_every": (0, ANY), "eval_tokens": (0, ANY),
-    "seed": (0, 2**63 - 1),
+    "seed": (0, 2**63 - 1), "documents": (0, 1), "rounds": (0, ANY), "round_prompts": (1, ANY),
+    "round_epochs": (1e-3, ANY), "gold": (0, 0.99), "prompts": (1, ANY), "samples": (2, ANY), "max_tokens": (1, ANY),
+    "valid_reward": (0, 1), "eval_prompts": (1, ANY), "eval_samples": (0, ANY),
 }  # fmt: skip
-OPEN = ("steps", "batch_tokens", "dtype", "device")  # options that a run settles for itself when they are not given
+# options that a run settles for itself when they are not given
+OPEN = ("steps", "batch_tokens", "dtype", "device", "init", "matrix_lr", "embed_lr", "head_lr")
 
 
 def check_options(config) -> None:
@@ -49,7 +52,7 @@ def settle(config, folder: Path):
     if not path.exists():
         return config
     before = from_dict(type(config), read_toml(path), str(path))
-    kept = {name: getattr(before, name) for name in OPEN if getattr(config, name, "auto") in (None, "auto")}
+    kept = {name: getattr(before, name) for name in OPEN if getattr(config, name, "") in (None, "auto")}
     config = dataclasses.replace(config, **kept, inject=before.inject)
     a, b = to_dict(before), to_dict(config)
     different = [k for k in sorted({*a, *b}) if a.get(k) != b.get(k)]

@@ -5,14 +5,33 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from acorn import checkpoint
+from acorn import checkpoint, cli
+from acorn.evals.task import Example, Grade, Task
 
 STEPS = 12
 COMMON = ["--steps", STEPS, "--save-every", 3, "--eval-every", 4, "--device", "cpu", "--dtype", "float32"]
 BASE = ["train", "base", "--run", "t", "--depth", 1, "--n-embd", 32, "--block-size", 32, "--batch-tokens", 256,
         "--micro-rows", 3, *COMMON]  # fmt: skip
+MID = ["train", "mid", "--run", "t", "--chats", "chats.jsonl", "--batch-tokens", 256, "--micro-tokens", 96, *COMMON]
 SFT = ["train", "sft", "--run", "t", "--chats", "chats.jsonl", "--batch-tokens", 300, "--micro-tokens", 150, *COMMON]
+RL = ["train", "rl", "--run", "t", "--tasks", "vowels", "--prompts", 6, "--samples", 4, "--max-tokens", 6,
+      "--rounds", 1, "--round-prompts", 8, "--batch-tokens", 64, "--micro-tokens", 64, "--eval-prompts", 8, *COMMON]  # fmt: skip
+COMMANDS = {"base": BASE, "mid": MID, "sft": SFT, "rl": RL}
 TIMES = ("time_s", "tokens_per_s")
+
+
+def vowels(split, seed, count):
+    return [Example(f"How tall is the oak, {i}?", "tree", {}, f"oak {i} feet") for i in range(count)]
+
+
+def run(argv):
+    """`acorn ...` with one more task, which replies of a model that has learned little can win or lose."""
+    from acorn.commands import stages
+
+    known = stages.find_task
+    task = Task("vowels", 1, vowels, lambda example, reply: Grade(" " in reply, "e" in reply or "a" in reply))
+    stages.find_task = lambda name, data=None: task if name == "vowels" else known(name, data)
+    return cli.main(argv)
 
 
 def rows(stage: Path) -> list[dict]:

@@ -102,6 +102,8 @@ def test_a_gradient_alone_that_is_not_finite(value):
     ids = torch.randint(0, 20, (2, 8), generator=torch.Generator().manual_seed(0))
 
     class Stage:
+        notes = {}
+
         def batches(self):
             return [Batch(ids, ids, torch.full((2, 8), 1 / 16))]
 

@@ -10,70 +10,71 @@ import time
 
 import children
 import pytest
-from running import BASE, SFT, STEPS, assert_same, bits, rows
+from running import BASE, COMMANDS, STEPS, assert_same, bits, rows, run
 
 from acorn import checkpoint
 
 
 @pytest.fixture(scope="module")
 def straight(corpus, tmp_path_factory):
-    """runs/t with both stages, run without interruption"""
+    """runs/t with all stages, run without interruption"""
     home = tmp_path_factory.mktemp("straight") / "work"
     shutil.copytree(corpus, home)
-    for command in (BASE, SFT):
-        child = children.acorn(*command, folder=home)
+    for command in COMMANDS.values():
+        child = start(command, home)
         assert child.wait() == 0, child.said()
     return home
 
 
 @pytest.fixture
-def base_done(straight, place):
-    """The base stage is there already: for tests of sft."""
-    shutil.copytree(straight / "runs" / "t" / "base", place / "runs" / "t" / "base")
-    return place
+def before(straight, place):
+    """before(stage) puts the stages before it in place -> (command, its folder)"""
+
+    def copy(stage):
+        for earlier in list(COMMANDS)[: list(COMMANDS).index(stage)]:
+            shutil.copytree(straight / "runs/t" / earlier, place / "runs/t" / earlier)
+        return COMMANDS[stage], place / "runs/t" / stage
+
+    return copy
 
 
 def start(command, folder, *more):
-    return children.acorn(*command, *more, folder=folder)
+    return children.Child(run, ([str(word) for word in (*command, *more)],), folder)
 
 
-@pytest.mark.parametrize("stage", ["base", "sft"])
-def test_twice_the_same_command_is_the_same_run(stage, straight, place):
+@pytest.mark.parametrize("stage", COMMANDS)
+def test_twice_the_same_command_is_the_same_run(stage, straight, before, place):
     """Also that a finished run is left alone."""
-    if stage == "sft":
-        shutil.copytree(straight / "runs" / "t" / "base", place / "runs" / "t" / "base")
-    command, here = (BASE, SFT)[stage == "sft"], place / "runs" / "t" / stage
+    command, here = before(stage)
     assert start(command, place).wait() == 0
-    before = bits(here)
-    assert_same(before, bits(straight / "runs" / "t" / stage))
-    assert [row["step"] for row in before["rows"] if "loss" in row] == list(range(STEPS))
-    assert [row["step"] for row in before["rows"] if "eval" in row] == [3, 7, 11]
+    first = bits(here)
+    assert_same(first, bits(straight / "runs" / "t" / stage))
+    assert [row["step"] for row in first["rows"] if "loss" in row] == list(range(STEPS))
+    assert [row["step"] for row in first["rows"] if "eval" in row] == [-1] * (stage == "rl") + [3, 7, 11]
     times = {p: p.stat().st_mtime_ns for p in here.glob("checkpoint-*/*")}
     child = start(command, place)
     assert child.wait() == 0 and f"resuming at step {STEPS} of {STEPS}" in child.said()
-    assert_same(before, bits(here))
+    assert_same(first, bits(here))
     assert times == {p: p.stat().st_mtime_ns for p in here.glob("checkpoint-*/*")}
 
 
 def test_killed_half_way_as_a_user_would_try_it(straight, place):
     """The real program, twice: `--inject kill@6`, then the same command without it."""
     words = [str(word) for word in BASE]
-    run = [sys.executable, "-m", "acorn", *words]
-    killed = subprocess.run([*run, "--inject", "kill@6"], cwd=place, capture_output=True, text=True)
+    program = [sys.executable, "-m", "acorn", *words]
+    killed = subprocess.run([*program, "--inject", "kill@6"], cwd=place, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert checkpoint.find_checkpoint(place / "runs/t/base").name == "checkpoint-000006"
-    again = subprocess.run(run, cwd=place, capture_output=True, text=True)
+    again = subprocess.run(program, cwd=place, capture_output=True, text=True)
     assert again.returncode == 0 and "base: resuming at step 6 of 12" in again.stderr
     assert_same(bits(straight / "runs/t/base"), bits(place / "runs/t/base"))
 
 
 @pytest.mark.parametrize("step", [0, 2, 7, 11])
-@pytest.mark.parametrize("stage", ["base", "sft"])
-def test_killed_at_a_step(stage, step, straight, place, base_done, request):
+@pytest.mark.parametrize("stage", COMMANDS)
+def test_killed_at_a_step(stage, step, straight, place, before):
     """Before the first checkpoint, between two, before the last step; the log loses the rows behind the checkpoint."""
-    command, here = (BASE, SFT)[stage == "sft"], place / "runs" / "t" / stage
-    if stage == "base":
-        shutil.rmtree(here)
+    command, here = before(stage)
     assert start(command, place, "--inject", f"kill@{step}").wait() == -9
     assert len([row for row in rows(here) if "loss" in row]) == step
     child = start(command, place)
@@ -82,17 +83,16 @@ def test_killed_at_a_step(stage, step, straight, place, base_done, request):
     assert_same(bits(straight / "runs" / "t" / stage), bits(here))
 
 
-@pytest.mark.parametrize("stage", ["base", "sft"])
-def test_killed_again_and_again_at_random_instants(stage, straight, base_done):
-    command, here, chance = (BASE, SFT)[stage == "sft"], base_done / "runs" / "t" / stage, random.Random(stage)
-    shutil.rmtree(here, ignore_errors=True)
+@pytest.mark.parametrize("stage", COMMANDS)
+def test_killed_again_and_again_at_random_instants(stage, straight, place, before):
+    (command, here), chance = before(stage), random.Random(stage)
     for _ in range(4):
-        child = start(command, base_done)
+        child = start(command, place)
         child.process.join(0.3 * chance.random())
         if child.process.is_alive():
             child.kill()
         assert child.wait() in (-9, 0), child.said()
-    assert start(command, base_done).wait() == 0
+    assert start(command, place).wait() == 0
     assert_same(bits(straight / "runs" / "t" / stage), bits(here))
     assert not [p for p in here.iterdir() if p.name.startswith((".checkpoint", ".dead"))]
 
@@ -129,24 +129,24 @@ def test_a_second_signal_leaves_at_once(place):
 
 def _train_slowly(argv):
     from acorn.cli import main
-    from acorn.train import base
+    from acorn.train.rows import RowStage
 
     def batches(self):
         print("in a step", flush=True)
         while True:
             time.sleep(0.01)
 
-    base.BaseStage.batches = batches
+    RowStage.batches = batches
     return main(argv)
 
 
-@pytest.mark.parametrize("stage", ["base", "sft"])
-def test_a_damaged_newest_checkpoint_costs_its_interval_only(stage, straight, base_done):
-    shutil.copytree(straight / "runs/t" / stage, base_done / "runs/t" / stage, dirs_exist_ok=True)
-    here = base_done / "runs/t" / stage
+@pytest.mark.parametrize("stage", COMMANDS)
+def test_a_damaged_newest_checkpoint_costs_its_interval_only(stage, straight, place, before):
+    command, here = before(stage)
+    shutil.copytree(straight / "runs/t" / stage, here)
     newest = checkpoint.find_checkpoint(here)
     os.truncate(newest / "optimizer.safetensors", 100)
-    child = start((BASE, SFT)[stage == "sft"], base_done)
+    child = start(command, place)
     assert child.wait() == 0
     assert "warning:" in child.said() and "optimizer.safetensors has 100 bytes" in child.said()
     assert_same(bits(straight / "runs/t" / stage), bits(here))
@@ -154,19 +154,19 @@ def test_a_damaged_newest_checkpoint_costs_its_interval_only(stage, straight, ba
 
 def test_minutes_leave_no_trace_in_the_weights(place):
     """The speed is measured on a model that is thrown away: the steps it led to, given outright, give the same."""
-    run = ["train", "base", "--data", "runs/t/data", "--depth", 1, "--n-embd", 32, "--block-size", 32, "--micro-rows",
+    words = ["train", "base", "--data", "runs/t/data", "--depth", 1, "--n-embd", 32, "--block-size", 32, "--micro-rows",
            3, "--device", "cpu", "--dtype", "float32", "--eval-every", 0, "--save-every", 0]  # fmt: skip
     for name in ("a", "b"):
         shutil.copytree(place / "runs/t", place / "runs" / name)
-    run_a = start([*run, "--run", "a", "--minutes", 0.004], place)
+    run_a = start([*words, "--run", "a", "--minutes", 0.004], place)
     assert run_a.wait() == 0, run_a.said()
     record = (place / "runs/a/base/run.toml").read_text()
     found = dict(line.split(" = ") for line in record.splitlines())
     assert int(found["steps"]) > 1 and float(found["minutes"]) == 0.004
     exact = ["--steps", found["steps"], "--batch-tokens", found["batch_tokens"]]
-    assert start([*run, "--run", "b", *exact], place).wait() == 0
+    assert start([*words, "--run", "b", *exact], place).wait() == 0
     assert_same(bits(place / "runs/a/base"), bits(place / "runs/b/base"))
-    again = start([*run, "--run", "a", "--minutes", 0.004], place)  # does not measure again
+    again = start([*words, "--run", "a", "--minutes", 0.004], place)  # does not measure again
     assert again.wait() == 0 and f"resuming at step {found['steps']} of {found['steps']}" in again.said()
     assert (place / "runs/a/base/run.toml").read_text() == record
 
@@ -202,7 +202,8 @@ def _resume_without(piece, argv):
     from acorn.cli import main
     from acorn.model.nano import Nano
     from acorn.optim.muon import MuonAdamW
-    from acorn.train import base, loop
+    from acorn.train import loop
+    from acorn.train.rows import RowStage
 
     def forget(cls, name):
         setattr(cls, name, lambda self, state: None)
@@ -212,7 +213,7 @@ def _resume_without(piece, argv):
     if piece == "optimizer":
         forget(MuonAdamW, "load_state_dict")
     if piece == "data":
-        forget(base.BaseStage, "load_state_dict")
+        forget(RowStage, "load_state_dict")
     if piece == "step":
         whole = loop.resume
         loop.resume = lambda *args: loop.Progress(**{**vars(whole(*args)), "step": 5})

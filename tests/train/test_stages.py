@@ -1,5 +1,6 @@
 """What a stage hands to the loop: every token once, weights that sum to 1, the place to go on from."""
 
+import json
 import math
 from collections import Counter
 
@@ -8,15 +9,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from acorn.data.chat_rows import ChatRows, Mixture
+from acorn.data.rows import RowStream
 from acorn.data.shards import open_shards
 from acorn.errors import UserError
 from acorn.evals.bpb import bits_per_byte
 from acorn.model.nano import Nano, NanoConfig
 from acorn.runtime import Runtime
 from acorn.tokenizer.tokenizer import Tokenizer
-from acorn.train.base import BaseStage
-from acorn.train.chat import ChatStage, render_all
-from acorn.train.loop import forward_backward
+from acorn.train.loop import Batch, forward_backward
+from acorn.train.rows import RowStage, chat_figures, document_figures, render_all, weigh
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
 PAIR = [Runtime(torch.device("cpu"), torch.float32, rank, 2) for rank in range(2)]
@@ -32,8 +34,8 @@ def shards(corpus, tokenizer):
     return open_shards(corpus / "runs/t/data", tokenizer)
 
 
-def nano(vocab, seed=0, block_size=64):
-    model = Nano(NanoConfig(vocab, 2, 2, 1, 32, block_size))
+def nano(vocab, seed=0, block_size=64, bigram=0):
+    model = Nano(NanoConfig(vocab, 2, 2, 1, 32, block_size, bigram=bigram))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in model.parameters():
@@ -53,7 +55,8 @@ def gradients(model, batches):
 
 
 def base(shards, tokenizer, runtime=CPU, micro_rows=3):
-    return BaseStage(shards, tokenizer, runtime, 32, rows=8, micro_rows=micro_rows, seed=1, eval_tokens=0)
+    figures = [document_figures(shards, tokenizer, runtime, 32, eval_tokens=0)]
+    return RowStage(RowStream(shards, "train", 32, seed=1), figures, runtime, rows=8, micro_rows=micro_rows)
 
 
 def test_micro_batches_are_one_big_batch(shards, tokenizer):
@@ -104,34 +107,39 @@ def talks(tokenizer, n=40):
     return render_all(found, tokenizer, 10**6)[0]
 
 
-def chat(train, runtime=CPU, prompt_weight=0.0, batch_tokens=200, micro_tokens=120):
-    return ChatStage(train, train[:9], runtime, batch_tokens, micro_tokens, 5, prompt_weight)
+LENGTH = 64  # of a row; the longest of `talks` has less
+
+
+def chat(train, runtime=CPU, prompt_weight=0.0, rows=4, micro_rows=3):
+    stream = ChatRows(weigh(train, prompt_weight), LENGTH, seed=5)
+    return RowStage(stream, [chat_figures(train[:9], runtime, LENGTH, micro_rows)], runtime, rows, micro_rows)
 
 
 def conversations_of(batch):
-    """The rows of a micro-batch without their padding, as (inputs…, last target)."""
-    for inputs, targets, weights in zip(batch.inputs, batch.targets, batch.weights):
-        n = int(weights.nonzero().max()) + 1  # the last word of the assistant is a target
-        yield tuple(inputs[:n].tolist()) + (int(targets[n - 1]),)
+    """(ids, weights of its targets) of every conversation of a micro-batch, padding left out"""
+    for inputs, targets, weights, starts in zip(batch.inputs, batch.targets, batch.weights, batch.starts):
+        for start in starts.unique().tolist():
+            at = (starts == start).nonzero()[:, 0]
+            assert torch.equal(at, torch.arange(start, start + len(at)))  # in one piece
+            ids = inputs[at].tolist() + [int(targets[at[-1]])]
+            if weights[at].any():
+                last = int(weights[at].nonzero().max()) + 1  # the end of the assistant's turn is a target
+                yield tuple(ids[: last + 1]), weights[at][:last].tolist()
+                assert not weights[at][last:].any() and len(at) - last in (0, 1)  # 1: the step to the next one
 
 
-def test_every_conversation_once_an_epoch(tokenizer):
+def test_every_conversation_once_an_epoch_in_another_order(tokenizer):
     train = talks(tokenizer)
-    stage, seen, names = chat(train), Counter(), {tuple(ids) for ids, _ in train}
+    stage, names, orders = chat(train, rows=1), {tuple(ids) for ids, _ in train}, []
     assert len(names) == len(train)
-    while stage.epoch < 3:  # within a step the order is by length, so what is told after each step is how often
-        seen.update(talk for b in stage.batches() for talk in conversations_of(b))
-        done, more = divmod(seen.total(), len(train))
-        assert seen.keys() <= names and Counter(seen[name] - done for name in names) == Counter(
-            {0: len(train) - more, 1: more} if more else {0: len(train)}
-        )
-
-
-def test_every_epoch_has_another_order(tokenizer):
-    train = talks(tokenizer)
-    stage = chat(train, batch_tokens=1)  # one conversation a step
-    orders = [[next(conversations_of(b)) for _ in train for b in stage.batches()] for _ in range(2)]
-    assert sorted(orders[0]) == sorted(orders[1]) and orders[0] != orders[1]
+    for epoch in range(3):
+        order = []
+        while len(order) < len(train):
+            assert stage.stream.epoch in (epoch, epoch - 1)
+            order += [talk for b in stage.batches() for talk, _ in conversations_of(b)]
+        assert len(order) == len(train) and set(order) == names
+        orders.append(order)
+    assert orders[0] != orders[1] != orders[2]
 
 
 @pytest.mark.parametrize("prompt_weight", [0.0, 0.1, 1.0])
@@ -143,30 +151,51 @@ def test_weights_of_chats(prompt_weight, tokenizer):
         for _ in range(10):
             batches = [b for stage in stages for b in stage.batches()]
             assert sum(float(b.weights.sum()) for b in batches) == pytest.approx(1, abs=1e-5)
-            rows = [row for b in batches for row in zip(conversations_of(b), b.weights.tolist(), b.inputs.tolist())]
-            masks = [mask_of[talk] for talk, _, _ in rows]
-            counted = sum(1 if m else prompt_weight for mask in masks for m in mask[1:])
-            for mask, (talk, weights, inputs) in zip(masks, rows):
-                wanted = [(1 if m else prompt_weight) / counted for m in mask[1:]]  # targets: one to the left
-                assert weights == pytest.approx(wanted + [0] * (len(weights) - len(wanted)), abs=1e-7)
-                assert set(inputs[len(talk) :]) <= {0}
+            found = [pair for b in batches for pair in conversations_of(b)]
+            counted = sum(1 if m else prompt_weight for talk, _ in found for m in mask_of[talk][1:])
+            for talk, weights in found:
+                wanted = [(1 if m else prompt_weight) / counted for m in mask_of[talk][1:]]
+                assert weights == pytest.approx(wanted, abs=1e-7)
 
 
-def test_micro_batches_stay_within_their_size_and_the_context(tokenizer):
-    train = talks(tokenizer)
-    longest = max(len(ids) for ids, _ in train)
-    assert (longest - 1) % 32  # so that rounding up would go beyond it
-    for _ in range(2):
-        for b in chat(train, batch_tokens=2000, micro_tokens=150).batches():
-            rows, width = b.inputs.shape
-            assert width <= longest - 1 and (rows == 1 or rows * (width + 1) <= 150)
+def test_rows_of_chats_are_nearly_full(tokenizer):
+    """Best-fit: next to no padding. A row never goes beyond the context."""
+    stage = chat(talks(tokenizer, 400))
+    batches = [b for _ in range(10) for b in stage.batches()]
+    assert all(b.inputs.shape[1] == LENGTH and len(b.inputs) <= 3 for b in batches)
+    used = sum(len(talk) for b in batches for talk, _ in conversations_of(b))
+    assert used > 0.95 * sum(b.inputs.numel() for b in batches)
+
+
+@pytest.mark.parametrize("bigram", [0, 16])
+@pytest.mark.parametrize("grad", [True, False])
+def test_conversations_in_a_row_do_not_see_each_other(grad, bigram, tokenizer):
+    """Loss and gradient of packed rows equal those of every conversation by itself, bit for bit but rounding."""
+    model = nano(tokenizer.n_vocab, bigram=bigram)
+    batches = chat(talks(tokenizer), prompt_weight=0.5).batches()
+    alone = []
+    for b in batches:
+        for talk, weights in conversations_of(b):
+            ids = torch.tensor([talk])
+            alone.append(Batch(ids[:, :-1], ids[:, 1:], torch.tensor([weights])))
+    assert len(alone) > 3 * sum(len(b.inputs) for b in batches) / 2
+    if not grad:
+        with torch.no_grad():
+            together, single = (sum(model.loss(*b.to("cpu")) for b in part) for part in (batches, alone))
+        torch.testing.assert_close(together, single)
+        return
+    together, packed = gradients(model, batches)
+    single, plain = gradients(model, alone)
+    torch.testing.assert_close(together, single)
+    for a, b in zip(packed, plain):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
 
 
 def test_chats_go_on_where_they_were(tokenizer):
     stage, again = chat(talks(tokenizer)), chat(talks(tokenizer))
     for _ in range(11):
         stage.batches()
-    assert stage.epoch > 0 and stage.cursor > 0
+    assert stage.stream.epoch > 0 and stage.stream.row > 0
     again.load_state_dict(stage.state_dict())
     for _ in range(5):
         for a, b in zip(stage.batches(), again.batches(), strict=True):
@@ -179,8 +208,9 @@ def test_ranks_share_the_conversations(tokenizer):
     train = talks(tokenizer)
     alone, pair = chat(train), [chat(train, runtime) for runtime in PAIR]
     for _ in range(6):
-        whole = Counter(talk for b in alone.batches() for talk in conversations_of(b))
-        assert whole == Counter(talk for stage in pair for b in stage.batches() for talk in conversations_of(b))
+        whole = Counter(talk for b in alone.batches() for talk, _ in conversations_of(b))
+        halves = Counter(talk for stage in pair for b in stage.batches() for talk, _ in conversations_of(b))
+        assert whole == halves
 
 
 def test_held_out_loss_is_the_mean_over_what_the_assistant_says(tokenizer):
@@ -193,6 +223,49 @@ def test_held_out_loss_is_the_mean_over_what_the_assistant_says(tokenizer):
             total, count = total + float(nll[mask[1:]].sum()), count + int(mask[1:].sum())
         found = chat(train, prompt_weight=0.5).evaluate(model)
     assert found == {"val_loss": pytest.approx(total / count, rel=1e-5)}
+
+
+# --- mixtures ---------------------------------------------------------------------------------------------------------
+
+
+def mixture(shards, tokenizer, share=0.3):
+    documents = RowStream(shards, "train", LENGTH, seed=1)
+    chats = ChatRows(weigh(talks(tokenizer), 1.0), LENGTH, seed=5)
+    return Mixture({"documents": documents, "conversations": chats}, {"documents": share, "conversations": 1 - share})
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
+def test_a_mixture_keeps_its_shares_at_every_row(share, shards, tokenizer):
+    stream = mixture(shards, tokenizer, share)
+    for n in range(1, 60):
+        stream.take(1, [])
+        assert abs(stream.given["documents"] - share * n) <= 1
+
+
+def test_a_mixture_gives_the_rows_of_its_streams_in_their_order(shards, tokenizer):
+    documents = RowStream(shards, "train", LENGTH, seed=1).next(6).ids.tolist()
+    found = mixture(shards, tokenizer).next(20).ids.tolist()
+    assert [row for row in found if row in documents] == documents
+
+
+def test_a_mixture_goes_on_where_it_was_and_is_shared_by_ranks(shards, tokenizer):
+    stream, again = mixture(shards, tokenizer), mixture(shards, tokenizer)
+    for _ in range(7):
+        stream.next(4)
+    again.load_state_dict(json.loads(json.dumps(stream.state_dict())))
+    halves = [mixture(shards, tokenizer) for _ in range(2)]
+    for half in halves:
+        half.load_state_dict(stream.state_dict())
+    for _ in range(5):
+        whole, same = stream.next(4), again.next(4)
+        parts = [half.next(4, rank, 2) for rank, half in enumerate(halves)]
+        for name in ("ids", "weights", "starts"):
+            np.testing.assert_array_equal(getattr(whole, name), getattr(same, name))
+            rows = sorted(row for part in parts for row in getattr(part, name).tolist())
+            assert rows == sorted(getattr(whole, name).tolist())
+        assert whole.counted == same.counted == parts[0].counted == parts[1].counted
+    with pytest.raises(UserError, match="a mixture of documents, conversations, now of documents"):
+        Mixture({"documents": stream.streams["documents"]}, {"documents": 1.0}).load_state_dict(stream.state_dict())
 
 
 def test_what_does_not_fit_is_left_out_and_counted(tokenizer):
