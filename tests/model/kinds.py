@@ -32,7 +32,7 @@ def small(name: str, seed: int = 0, config=None):
             if p.ndim < 2:
                 p.normal_(0 if key.endswith("bias") else 1, 0.3, generator=generator)
             else:
-                p.normal_(0, 1.5 * p.shape[-1] ** -0.5, generator=generator)
+                p.normal_(0, p.shape[-1] ** -0.5, generator=generator)
     return model.eval()
 
 
