@@ -3,11 +3,12 @@ What our parameters are called elsewhere, and how their numbers are laid out the
 
     table("qwen3", "gguf", config) -> rows (our names, their name, layout); to_theirs and to_ours apply them.
 
-Four architectures, after the stock classes that hold our models:
-    llama     kind llama          LlamaForCausalLM
-    qwen3     kind llama with QK-norm   Qwen3ForCausalLM
-    gpt2      kind gpt2           GPT2LMHeadModel
-    apertus   kind nano, folded   ApertusForCausalLM
+Five architectures, after the stock classes that hold our models:
+    llama     kind llama                         LlamaForCausalLM
+    qwen2     kind llama with biases on q, k, v  Qwen2ForCausalLM
+    qwen3     kind llama with QK-norm            Qwen3ForCausalLM
+    gpt2      kind gpt2                          GPT2LMHeadModel
+    apertus   kind nano, folded                  ApertusForCausalLM
 
 Folded nano is nano as Apertus needs it, under the names below: rows of embed.weight normalised, the residual scales
 divided into attention.out and mlp.down, every norm with a weight of ones, q_norm and k_norm with QK_GAIN, and the four
@@ -23,6 +24,7 @@ from torch import Tensor
 
 ARCHITECTURES = {  # Hugging Face's class -> (architecture, as GGUF calls it too; our kind of model)
     "LlamaForCausalLM": ("llama", "llama"),
+    "Qwen2ForCausalLM": ("qwen2", "llama"),
     "Qwen3ForCausalLM": ("qwen3", "llama"),
     "GPT2LMHeadModel": ("gpt2", "gpt2"),
     "ApertusForCausalLM": ("apertus", "nano"),
@@ -58,7 +60,7 @@ SCALAR = Layout(lambda ours: ours[0].reshape(()), lambda theirs: [theirs.reshape
 def interleaved(heads: int) -> Layout:
     """
     llama.cpp turns neighbours (2i, 2i + 1) of a head where Llama turns (i, i + D/2): for its arch `llama`, and only for
-    that one, the rows of q and k are (H, 2, D/2, in) here and (H, D/2, 2, in) there.
+    that one, the rows (and biases) of q and k are (H, 2, D/2, in) here and (H, D/2, 2, in) there.
     """
 
     def swap(x: Tensor, inner: int) -> Tensor:
@@ -76,9 +78,9 @@ HF = {
     "llama": {
         "embed.weight": "model.embed_tokens.weight",
         "blocks.N.attention_norm.weight": "model.layers.N.input_layernorm.weight",
-        "blocks.N.attention.q.weight": "model.layers.N.self_attn.q_proj.weight",
-        "blocks.N.attention.k.weight": "model.layers.N.self_attn.k_proj.weight",
-        "blocks.N.attention.v.weight": "model.layers.N.self_attn.v_proj.weight",
+        "blocks.N.attention.q.*": "model.layers.N.self_attn.q_proj.*",
+        "blocks.N.attention.k.*": "model.layers.N.self_attn.k_proj.*",
+        "blocks.N.attention.v.*": "model.layers.N.self_attn.v_proj.*",
         "blocks.N.attention.q_norm.weight": "model.layers.N.self_attn.q_norm.weight",
         "blocks.N.attention.k_norm.weight": "model.layers.N.self_attn.k_norm.weight",
         "blocks.N.attention.out.weight": "model.layers.N.self_attn.o_proj.weight",
@@ -102,7 +104,7 @@ HF = {
         "head.weight": "lm_head.weight",
     },
 }
-HF["qwen3"] = HF["llama"]
+HF["qwen2"] = HF["qwen3"] = HF["llama"]
 HF["apertus"] = {
     **{ours: theirs for ours, theirs in HF["llama"].items() if "gate" not in ours},
     "blocks.N.attention_norm.weight": "model.layers.N.attention_layernorm.weight",
@@ -114,9 +116,9 @@ GGUF = {
     "llama": {
         "embed.weight": "token_embd.weight",
         "blocks.N.attention_norm.weight": "blk.N.attn_norm.weight",
-        "blocks.N.attention.q.weight": "blk.N.attn_q.weight",
-        "blocks.N.attention.k.weight": "blk.N.attn_k.weight",
-        "blocks.N.attention.v.weight": "blk.N.attn_v.weight",
+        "blocks.N.attention.q.*": "blk.N.attn_q.*",
+        "blocks.N.attention.k.*": "blk.N.attn_k.*",
+        "blocks.N.attention.v.*": "blk.N.attn_v.*",
         "blocks.N.attention.q_norm.weight": "blk.N.attn_q_norm.weight",
         "blocks.N.attention.k_norm.weight": "blk.N.attn_k_norm.weight",
         "blocks.N.attention.out.weight": "blk.N.attn_output.weight",
@@ -140,7 +142,7 @@ GGUF = {
         "head.weight": "output.weight",
     },
 }
-GGUF["qwen3"] = GGUF["llama"]
+GGUF["qwen2"] = GGUF["qwen3"] = GGUF["llama"]
 GGUF["apertus"] = {ours: theirs for ours, theirs in GGUF["llama"].items() if "gate" not in ours}
 
 
@@ -162,7 +164,7 @@ def table(architecture: str, form: str, config) -> list[Row]:
 
 def layout_of(architecture: str, form: str, name: str, config) -> Layout:
     """name: ours, as in the tables."""
-    if form == "gguf" and architecture == "llama" and name.endswith(("attention.q.weight", "attention.k.weight")):
+    if form == "gguf" and architecture == "llama" and (".attention.q." in name or ".attention.k." in name):
         return interleaved(config.n_head if ".q." in name else config.n_kv_head)
     if form == "hf" and architecture == "apertus" and name.endswith((".mlp.beta", ".mlp.eps")):
         return SCALAR
