@@ -1,8 +1,10 @@
 """Learning rate and momentum by worked examples."""
 
+import math
+
 import pytest
 
-from acorn.optim.schedule import lr_scale, momentum
+from acorn.optim.schedule import cosine, lr_scale, momentum
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,27 @@ def test_momentum(step, steps, expected):
 
 def test_momentum_of_a_run_of_one_step():
     assert momentum(0, 1) == 0.85
+
+
+def nanogpt_lr(it, learning_rate, min_lr, warmup_iters, lr_decay_iters):
+    """get_lr of nanoGPT's train.py, as it stands there"""
+    if it < warmup_iters:
+        return learning_rate * (it + 1) / (warmup_iters + 1)
+    if it > lr_decay_iters:
+        return min_lr
+    decay_ratio = (it - warmup_iters) / (lr_decay_iters - warmup_iters)
+    coeff = 0.5 * (1.0 + math.cos(math.pi * decay_ratio))
+    return min_lr + coeff * (learning_rate - min_lr)
+
+
+@pytest.mark.parametrize("steps, warmup_iters, floor", [(600_000, 2000, 0.1), (5000, 100, 0.1), (20, 0, 0.0)])
+def test_cosine_is_nanogpts(steps, warmup_iters, floor):
+    for step in range(0, steps, max(1, steps // 997)):
+        expected = nanogpt_lr(step, 6e-4, 6e-4 * floor, warmup_iters, steps)
+        assert 6e-4 * cosine(step, steps, warmup_iters / steps, floor) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+@pytest.mark.parametrize("warmup", [0, 0.3, 1])
+def test_cosine_at_short_horizons(steps, warmup):
+    assert all(0 < cosine(step, steps, warmup, 0.0) <= 1 for step in range(steps))
