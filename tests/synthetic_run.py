@@ -14,7 +14,9 @@ from safetensors.numpy import save_file
 #            steps  first  last  seconds  tokens a step  what is held out
 STAGES = {
     "base": (600, 6.9, 1.4, 300.0, 8192, "val_bpb"),
+    "mid": (100, 1.6, 1.0, 60.0, 8192, "val_bpb"),
     "sft": (200, 1.1, 0.2, 120.0, 4096, "val_loss"),
+    "rl": (50, 0.3, 0.1, 40.0, 2048, "pass@1"),
 }
 
 ENVIRONMENT = {
@@ -89,11 +91,21 @@ TIMINGS = {
 }
 
 
+DATA = {
+    "tokenizer": {"hash": "ab" * 32, "kind": "bpe", "n_vocab": 1024},
+    "splits": {
+        "train": {"documents": 90, "tokens": 100_000, "bytes": 275_000, "shards": [{"sha256": "cd" * 32}]},
+        "val": {"documents": 10, "tokens": 9_000, "bytes": 25_000, "shards": [{"sha256": "ef" * 32}]},
+    },
+}
+
+
 def make(folder: Path, stages=("base", "sft"), evaluated: bool = True, timed: bool = True) -> Path:
     for name in stages:
         make_stage(folder / name, *STAGES[name])
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "train-000.bin").write_bytes(bytes(200_000))
+    write_json(folder / "data" / "manifest.json", DATA)
     if evaluated:
         write_json(folder / "eval.json", EVALUATION)
     if timed:
@@ -109,19 +121,25 @@ def make_stage(folder: Path, steps: int, first: float, last: float, seconds: flo
         at = {"step": step, "tokens": (step + 1) * tokens, "time_s": seconds * done}
         loss = last + (first - last) * 2.0 ** (-8 * done) + noise.gauss(0, 0.06)
         rows.append({**at, "loss": loss, "lr": 1 - done, "grad_norm": 0.5, "tokens_per_s": steps * tokens / seconds})
+        if folder.name == "rl":
+            rows[-1] |= {"reward": 0.5 + done / 4, "right": 0.4 + done / 2, "kept": 12}
         if (step + 1) % (steps // 10) == 0:
             rows.append({**at, "eval": True, held_out: loss / 2})
+            if folder.name == "rl":
+                rows[-1] |= {"pass@1": 0.5 + done / 4, "pass@4": 0.75}
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "run.toml").write_text(f"steps = {steps}\n")
+    (folder / "run.toml").write_text(f"steps = {steps}\nseed = 1\n")
     write_json(folder / "env.json", ENVIRONMENT)
     make_checkpoint(folder / f"checkpoint-{steps:06d}")
 
 
 def make_checkpoint(folder: Path) -> None:
     folder.mkdir(parents=True)
-    shapes = {"embed.weight": (1024, 64), "head.weight": (1024, 64), "blocks.0.qkv.weight": (192, 64)}
+    shapes = {"embed.weight": (1024, 64), "head.weight": (1024, 64), "scales": (1,)}
+    shapes |= {f"blocks.0.attention.{name}.weight": (64, 64) for name in ("q", "k", "v", "out")}
+    shapes |= {"blocks.0.mlp.up.weight": (256, 64), "blocks.0.mlp.down.weight": (64, 256)}
     save_file({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, folder / "model.safetensors")
-    config = {"vocab_size": 1024, "n_layer": 1, "n_head": 2, "n_kv_head": None, "n_embd": 64}
+    config = {"vocab_size": 1024, "n_layer": 1, "n_head": 2, "n_kv_head": 2, "n_embd": 64, "block_size": 128}
     write_json(folder / "model.json", {"kind": "nano", "config": config})
     files = {}
     for path in sorted(folder.iterdir()):

@@ -3,9 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from acorn.optim.plan import Plan, plan
-
-H100_FLOPS, H100_DOLLARS = 989e12, 2.5  # bf16 peak of one card; a usual rental price an hour
+from acorn.optim.plan import H100_DOLLARS, H100_FLOPS, H100_USE, Plan, plan
 
 
 @dataclass
@@ -19,7 +17,7 @@ class PlanCommand:
     block_size: int | None = None  # context in tokens (default: by depth)
     batch_tokens: int | None = None  # tokens of one step (default: by horizon)
     n_embd: int | None = None  # width (default: 64 a layer)
-    mfu: float = 0.40  # share of the GPUs' peak that training is assumed to reach
+    mfu: float = H100_USE  # share of the GPUs' peak that training is assumed to reach
     cpu_gflops: float = 130.0  # what training sustains on the CPU; `acorn doctor` measures products
     dollars: float = H100_DOLLARS  # price of a GPU hour
     json: bool = False  # result as JSON on stdout

@@ -29,21 +29,19 @@ class Runs:
 def describe(folder: Path) -> dict:
     """One run as a plain dict; a damaged file is a line in `problems`, so that one sick run hides no other."""
     from acorn.checkpoint import STAGES
-    from acorn.errors import UserError
-    from acorn.evals.report import read_json, size, stage_figures
+    from acorn.evals.report.files import size, stage_figures
+    from acorn.evals.report.results import metrics, read_results
 
-    stages = [stage for name in reversed(STAGES) if (stage := stage_figures(folder / name))]
-    problems = [stage["damaged"] for stage in stages if stage["damaged"]]
-    try:
-        tasks = read_json(folder / "eval.json").get("tasks", {})
-    except UserError as e:
-        tasks, problems = {}, [*problems, e.message]
+    problems: list[str] = []
+    stages = [stage for name in reversed(STAGES) if (stage := stage_figures(folder / name, problems))]
+    problems += [stage["damaged"] for stage in stages if stage["damaged"]]
+    results = list(read_results(folder, problems).values())
+    tasks = results[-1]["tasks"] if results else {}
     newest = max((p.stat().st_mtime for p in [folder, *folder.rglob("metrics.jsonl")]), default=0.0)
-    figures = ("n", "valid", "right")
     return {
         "name": folder.name,
         "stages": stages,
-        "eval": {name: {k: task[k] for k in figures if k in task} for name, task in tasks.items()},
+        "eval": {name: {"n": task.get("n"), **metrics(task)} for name, task in tasks.items()},
         "checkpoint": next((stage["checkpoint"] for stage in reversed(stages) if stage["checkpoint"]), None),
         "bytes": size(folder),
         "age_s": max(0.0, time.time() - newest),
@@ -56,7 +54,8 @@ def show(runs: list[dict]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from acorn.evals.card import bytes_text, held_out_text, share
+    from acorn.evals.report.clean import one_line
+    from acorn.evals.report.units import bytes_text
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -72,10 +71,23 @@ def show(runs: list[dict]) -> None:
     console.print(table)
     for run in runs:
         for name, task in run["eval"].items():
-            shares = ", ".join(f"{what} {share(task[what])}" for what in ("valid", "right") if what in task)
-            console.print(escape(f"{run['name']}: {name}: {shares} of {task.get('n', '?')}"))
+            shares = ", ".join(f"{what} {score(figure)}" for what, figure in task.items() if what != "n")
+            console.print(escape(one_line(f"{run['name']}: {name}: {shares} of {task['n']}")))
         for problem in run["problems"]:
             print(f"warning: {run['name']}: {problem}", file=sys.stderr)
+
+
+def score(figure: dict) -> str:
+    """A share with its interval where it has one: '81.5 % (75.5–86.3)', else the number."""
+    from acorn.evals.report.units import share
+
+    return share(figure) if figure["low"] is not None else f"{figure['value']:.4f}"
+
+
+def held_out_text(stage: dict) -> str:
+    units = {"val_bpb": "{:.4f} bits/byte", "val_loss": "{:.4f} nats/token"}
+    known = [units.get(name, name + " {:.4f}").format(figure["last"]) for name, figure in stage["val"].items()]
+    return ", ".join(known[:3]) or "-"
 
 
 def number(value: float | None) -> str:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from acorn.errors import UserError
 
+H100_FLOPS, H100_USE, H100_DOLLARS = 989e12, 0.40, 2.5  # bf16 peak of one card, the share reached, a usual rent an hour
 ACTIVATIONS = 34  # values that a layer keeps for backward, a token and a channel: norms, q k v, attention, 4C up twice
 
 

@@ -11,11 +11,10 @@ from acorn.evals.intervals import wilson
 def test_report_prints_the_card_and_writes_it(make_run, acorn):
     folder = make_run()
     code, out, err = acorn("report", "oak")
-    assert code == 0 and err == "written: runs/oak/report.json, report.md, loss.png\n"
-    for part in ("oak: Of 200 held-out garden requests", "do what was asked", "validates, but: trees is 2, not 3",
-                 "base     600  4,915", "bits/byte", "done before", "torch 2.13.0", "peak memory"):  # fmt: skip
+    assert code == 0 and err == "written: runs/oak/report.json, report.md, report.html\n"
+    for part in ("oak: report card\nOf 200 held-out garden requests", "do what was asked", "validates, but: trees is 2",
+                 "base: steps 600, tokens 4,915,200", "done before", "torch 2.13.0", "peak memory"):  # fmt: skip
         assert part in out
-    assert "[bold]x" not in out or "\x1b" not in out, "a reply is text, never markup"
     assert acorn("report", str(folder))[0] == 0, "a path is as good as a name"
 
 
@@ -23,6 +22,31 @@ def test_report_as_json_is_report_json(make_run, acorn):
     folder = make_run()
     code, out, err = acorn("report", "oak", "--json")
     assert (code, err) == (0, "") and json.loads(out) == json.loads((folder / "report.json").read_text())
+
+
+def test_text_of_data_is_never_obeyed_by_a_terminal(make_run, acorn):
+    folder = make_run()
+    data = json.loads((folder / "eval.json").read_text())
+    sample = {
+        "request": "[red]a\x1b[2J",
+        "reply": "[/bold]\x1b]0;title\x07\x9b5m\ud800",
+        "kind": "\x1bk",
+        "right": True,
+    }
+    data["tasks"] = {"[blink]g\x1b": {**data["tasks"]["garden"], "samples": [sample]}}
+    (folder / "eval.json").write_text(json.dumps(data))
+    code, out, _ = acorn("report", "oak")
+    assert code == 0 and "[red]a␛[2J" in out and "[/bold]␛]0;title␇�5m�" in out and "[blink]g␛: do what" in out
+    assert not set(map(ord, out)) & {*range(9), *range(11, 32), *range(127, 160)}
+
+
+def test_the_price_is_an_option(make_run, acorn):
+    folder = make_run()
+    assert acorn("report", "oak", "--dollars", "7", "--mfu", "0.2", "--gpu-tflops", "100")[0] == 0
+    price = json.loads((folder / "report.json").read_text())["compute"]["price"]
+    assert price == {"peak_flops": 1e14, "use": 0.2, "dollars": 7.0}
+    code, _, err = acorn("report", "oak", "--mfu", "1.5")
+    assert code == 2 and "--mfu 1.5" in err and "the share between 0 and 1" in err
 
 
 def test_report_of_a_run_that_is_not_there(make_run, acorn):
@@ -33,10 +57,10 @@ def test_report_of_a_run_that_is_not_there(make_run, acorn):
 
 
 def test_report_open_without_a_desktop(make_run, acorn, monkeypatch):
-    make_run()
+    page = (make_run() / "report.html").as_uri()
     monkeypatch.setenv("PATH", "")
     code, _, err = acorn("report", "oak", "--open")
-    assert code == 2 and err.endswith("cannot show runs/oak/report.md here\n  try: less runs/oak/report.md\n")
+    assert code == 2 and err.endswith(f"cannot show runs/oak/report.html here\n  try: open {page} in a browser\n")
 
 
 # ---- acorn runs -------------------------------------------------------------------------------------------------
@@ -86,7 +110,7 @@ def test_a_sick_run_does_not_hide_the_others(make_run, acorn):
     path.write_bytes(b"\x00" * path.stat().st_size)
     code, out, err = acorn("runs")
     assert code == 0 and "elm" in out and "oak" in out
-    assert "warning: oak: cannot read runs/oak/eval.json" in err and "model.safetensors is damaged" in err
+    assert "warning: oak: runs/oak/eval.json is damaged and left out" in err and "model.safetensors is damaged" in err
 
 
 def test_age_text():

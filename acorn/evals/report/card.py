@@ -1,0 +1,345 @@
+"""
+What the card says, apart from how it looks: report.json -> sections of a few kinds of blocks. The terminal, the
+Markdown file and the page each draw these blocks in their way, so that none of them knows more than another.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from acorn.evals.intervals import wilson
+from acorn.evals.report.files import LAST
+from acorn.evals.report.units import bytes_text, count, dollars, duration, interval, percent, power, share, short
+from acorn.runlog import clock
+
+NAMES = {"right": "do what was asked", "valid": "validate", "bpb": "bits per byte", "val_bpb": "bits per byte",
+         "val_loss": "loss, nats per token"}  # fmt: skip
+PLAIN = ("bpb", "loss", "reward", "core", "centered", "centred", "mean_")  # metrics that are no share of something
+
+
+@dataclass(frozen=True)
+class Share:
+    """A cell that can be drawn: a share with its 95 % interval, and what guessing would reach."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    chance: float | None = None
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return percent(self.value)
+        return share({"value": self.value, "low": self.low, "high": self.high})
+
+
+Cell = str | Share
+
+
+@dataclass(frozen=True)
+class Table:
+    """`words`: how many columns from the left hold words; the others hold figures."""
+
+    head: list[str]
+    rows: list[list[Cell]]
+    words: int = 1
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    text: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Samples:
+    task: str
+    samples: list[dict]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Charts of one stage (curves.charts) and its facts [(name, value)]."""
+
+    stage: str
+    facts: list[tuple[str, str]]
+    charts: list[dict]
+
+
+@dataclass(frozen=True)
+class Tile:
+    value: str
+    label: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    blocks: list
+
+
+def title(report: dict) -> str:
+    return f"{report['run']}: report card"
+
+
+def sections(report: dict) -> list[Section]:
+    found = [results_section(report), samples_section(report), training_section(report), time_section(report),
+             model_section(report), provenance_section(report)]  # fmt: skip
+    return [section for section in found if section.blocks]
+
+
+def tiles(report: dict) -> list[Tile]:
+    """The figures that a person wants first: what it can do, how sure that is, how long it took."""
+    found, results, stages = [], report["results"], list(report["results"]["stages"])
+    if stages:
+        last, before = stages[-1], stages[:-1]
+        scored = [row for row in results["rows"] if last in row["cells"]]
+        scored.sort(key=lambda row: {"right": 0, "valid": 1, "bpb": 3}.get(row["metric"], 2))
+        for row in scored[:3]:
+            cell = row["cells"][last]
+            detail = f"after {last}"
+            if is_share(row) and cell["low"] is not None:
+                detail = f"95 % sure of {interval(cell['low'], cell['high'])}, {cell['n']:,} asked, after {last}"
+            elif row["metric"] == "bpb":
+                detail = f"{cell['n']:,} held-out documents, after {last}"
+            earlier = [stage for stage in before if stage in row["cells"]]
+            if earlier:
+                detail += f"; {plain(row, earlier[-1])} after {earlier[-1]}"
+            what = (
+                f"of {row['task']} replies {NAMES[row['metric']]}"
+                if row["metric"] in ("right", "valid")
+                else label(row)
+            )
+            found.append(Tile(plain(row, last), what, detail))
+    model, machine = report["model"], report["environment"]
+    where = f" on {machine['device']}" if machine.get("device") else ""
+    if seconds := report["time"]["seconds"]:
+        what = "from start to end" if report["time"]["parts"] else "of training"
+        threads = f", {machine['threads']} threads" if machine.get("threads") else ""
+        found.append(Tile(clock(seconds), what, f"{where.strip()}{threads}" or "machine not known"))
+    if model.get("parameters"):
+        found.append(
+            Tile(count(model["parameters"]), "parameters", f"{bytes_text(report['sizes']['weights_bytes'])} of weights")
+        )
+    return found
+
+
+def summary(report: dict) -> str:
+    """The run in one or two sentences."""
+    said, stages = [], list(report["results"]["stages"])
+    by_task: dict[str, dict[str, str]] = {}
+    for row in report["results"]["rows"]:
+        if stages and stages[-1] in row["cells"] and row["metric"] in ("right", "valid"):
+            cell = row["cells"][stages[-1]]
+            by_task.setdefault(row["task"], {"n": f"{cell['n']:,}"})[row["metric"]] = str(as_share(row, cell))
+    for name, found in by_task.items():
+        verbs = {"valid": "validate", "right": "do what was asked"}
+        what = " and ".join(f"{found[key]} {verb}" for key, verb in verbs.items() if key in found)
+        said.append(f"Of {found['n']} held-out {name} requests {what}.")
+    seconds = sum(stage["seconds"] for stage in report["stages"])
+    size_text = f"{count(report['model']['parameters'])} parameters" if report["model"] else "A model"
+    machine = report["environment"]
+    where = f" on {machine['device']}, {machine['threads']} threads" if machine.get("device") else ""
+    trained = f"trained for {clock(seconds)}{where}" if seconds else "imported, not trained here"
+    return " ".join([*said[:3], f"{size_text}, {trained}."])
+
+
+def results_section(report: dict) -> Section:
+    results, blocks = report["results"], []
+    stages = [s["name"] for s in report["stages"]]
+    stages = [*stages, *(s for s in results["stages"] if s not in stages)]
+    rows: list[list[Cell]] = []
+    for row in results["rows"]:
+        cells = [row["cells"].get(stage) for stage in stages]
+        asked = " / ".join(dict.fromkeys(f"{cell['n']:,}" for cell in cells if cell and cell["n"])) or "–"
+        chance = percent(row["chance"]) if row["chance"] and is_share(row) else "–"
+        shown = [
+            as_share(row, cell) if cell and is_share(row) else figure(cell["value"]) if cell else "–" for cell in cells
+        ]
+        rows.append([label(row), *shown, chance, asked])
+    rows += in_training(report, stages)
+    if rows:
+        caption = "Shares with their 95 % intervals. n: how many were asked; for bits per byte, how many documents."
+        blocks.append(Table(["", *map(str.upper, stages), "chance", "n"], rows, caption=caption))
+    for name, found in results["kinds"].items():
+        kinds = [[k["kind"], *(part_of(k, key) for key in ("valid", "right")), f"{k['n']:,}"] for k in found]
+        blocks.append(Table(["kind", "validate", "do what was asked", "n"], kinds, caption=f"{name} by kind"))
+    return Section("Results", blocks)
+
+
+def in_training(report: dict, stages: list[str]) -> list[list[Cell]]:
+    """The last held-out figures of each stage's own log: rows of the results table."""
+    val = {stage["name"]: stage["val"] for stage in report["stages"]}
+    names = list(dict.fromkeys(name for figures in val.values() for name in figures))[:16]
+    return [[f"in training: {NAMES.get(name, name)}",
+             *(figure(val[s][name]["last"]) if name in val.get(s, {}) else "–" for s in stages), "–", "–"]
+            for name in names]  # fmt: skip
+
+
+def samples_section(report: dict) -> Section:
+    return Section("Samples", [Samples(name, found) for name, found in report["results"]["samples"].items()])
+
+
+def training_section(report: dict) -> Section:
+    blocks = []
+    for stage in report["stages"]:
+        if stage["steps"]:
+            blocks.append(Curves(stage["name"], stage_facts(stage), report["curves"].get(stage["name"], [])))
+    if blocks:
+        blocks.append(Text(f"The final loss is the mean of the last {LAST} steps. Bands span the least and the largest "
+                           "of the steps that a point of the line stands for."))  # fmt: skip
+    return Section("Training", blocks)
+
+
+def stage_facts(stage: dict) -> list[tuple[str, str]]:
+    asked = stage["steps_asked"]
+    steps = f"{stage['steps']:,}" + (f" of {asked:,}" if asked and asked != stage["steps"] else "")
+    facts = [("steps", steps), ("tokens", f"{stage['tokens']:,}"), ("time", clock(stage["seconds"])),
+             ("tokens/s", f"{stage['tokens_per_s']:,.0f}")]  # fmt: skip
+    if stage["final_loss"] is not None:
+        facts.append(("loss", f"{stage['first_loss']:.4f} → {stage['final_loss']:.4f}"))
+    facts += [
+        (f"held-out {NAMES.get(name, name)}", figure(value["last"])) for name, value in list(stage["val"].items())[:6]
+    ]
+    if stage["skipped_steps"]:
+        facts.append(("skipped steps", f"{stage['skipped_steps']:,}"))
+    facts.append(("checkpoint", Path(stage["checkpoint"]).name if stage["checkpoint"] else "none"))
+    return facts
+
+
+def time_section(report: dict) -> Section:
+    """Every part of the pipeline, and what its tokens cost."""
+    time, compute = report["time"], report["compute"]
+    trained = {stage["name"]: stage for stage in report["stages"] if stage["steps"]}
+    parts = {part["name"]: part for part in time["parts"]}
+    names = [*parts, *(name for name in trained if name not in parts)]
+    rows: list[list[Cell]] = []
+    for name in names:
+        part, stage = parts.get(name), trained.get(name)
+        took = "–" if part is None else "done before" if part["skipped"] else duration(part["seconds"])
+        peak = bytes_text(part["peak_memory_bytes"]) if part and part["peak_memory_bytes"] else "–"
+        rows.append([name, took, *compute_cells(compute, name, bool(stage)), peak])
+    total = duration(time["seconds"]) if time["parts"] else "–"
+    peak = bytes_text(time["peak_memory_bytes"]) if time["peak_memory_bytes"] else "–"
+    rows.append(["all", total, *compute_cells(compute, "all", bool(trained)), peak])
+    head = ["part", "time", "in steps", "tokens", "FLOPs", "FLOP/s", "one GPU", "cost", "peak memory"]
+    return Section("Time and cost", [Table(head, rows), Text(how_cost(report))] if names else [])
+
+
+def compute_cells(compute: dict, name: str, trained: bool) -> list[str]:
+    found = compute["stages"].get(name)
+    if not found or not trained:
+        return ["–"] * 6
+    speed = f"{short(found['flops_per_s'])}" if found["flops_per_s"] else "–"
+    return [duration(found["seconds"]), count(found["tokens"]), power(found["flops"]), speed,
+            duration(found["gpu_seconds"]), dollars(found["dollars"])]  # fmt: skip
+
+
+def how_cost(report: dict) -> str:
+    compute, price = report["compute"], report["compute"]["price"]
+    if compute["flops_per_token"] is None:
+        return "The FLOPs of this model are not known, so neither is its cost."
+    context = report["model"]["config"].get("block_size")
+    return (
+        f"FLOPs are tokens times {short(compute['flops_per_token'])}, those of training on one token at the full "
+        f"context of {context} tokens (forward and backward). One GPU and its cost are an estimate: "
+        f"{short(price['peak_flops'])} FLOP/s at its peak, of which {percent(price['use'])} are assumed, "
+        f"at ${price['dollars']:.2f} an hour. A small model reaches less. Other assumptions: acorn report "
+        "--gpu-tflops, --mfu, --dollars."
+    )
+
+
+def model_section(report: dict) -> Section:
+    model, sizes, data, blocks = report["model"], report["sizes"], report["data"], []
+    facts: list[list[Cell]] = []
+    if model:
+        shape = ", ".join(f"{k} {v}" for k, v in model["config"].items() if v is not None)
+        facts.append(["model", f"{model['kind']}: {shape}"])
+        groups = ", ".join(f"{name} {n:,}" for name, n in model["groups"].items())
+        facts.append(["parameters", f"{model['parameters']:,}" + (f" ({groups})" if groups else "")])
+        facts.append(["weights", f"{bytes_text(sizes['weights_bytes'])}; with the optimizer's state "
+                                 f"{bytes_text(sizes['checkpoint_bytes'])} a checkpoint"])  # fmt: skip
+    if tokenizer := data.get("tokenizer"):
+        facts.append(
+            ["tokenizer", f"{tokenizer['kind']}, {tokenizer['vocabulary']:,} tokens, {tokenizer['hash'][:16]}"]
+        )
+    facts.append(["run folder", f"{bytes_text(sizes['run_bytes'])}, of it {bytes_text(sizes['data_bytes'])} data"])
+    blocks.append(Table(["", ""], facts, words=2))
+    splits: list[list[Cell]] = []
+    for name, split in data.get("splits", {}).items():
+        ratio = f"{split['bytes_per_token']:.2f}" if split["bytes_per_token"] else "–"
+        hashes = ", ".join(h[:16] for h in split["sha256"][:3]) + (" …" if len(split["sha256"]) > 3 else "")
+        splits.append(
+            [name, f"{split['documents']:,}", count(split["tokens"]), bytes_text(split["bytes"]), ratio, hashes]
+        )
+    if splits:
+        head = ["data", "documents", "tokens", "bytes", "bytes/token", "SHA-256 of the shards"]
+        blocks.append(Table(head, splits))
+    return Section("Model and data", blocks)
+
+
+def provenance_section(report: dict) -> Section:
+    env, facts = report["environment"], []
+    if env:
+        dirty = " with uncommitted changes" if env["dirty"] else ""
+        facts.append(["acorn", f"{env['acorn']}, {env['commit'][:12] or 'unknown commit'}{dirty}"])
+        facts.append(["versions", f"torch {env['torch']}, python {env['python']}, numpy {env['numpy']}"])
+        cores = f"{env['threads']} threads on {env['cpu_count']} cores"
+        facts.append(["machine", ", ".join(filter(None, [env["device"], cores, env["dtype"], env["system"]]))])
+    for stage in report["stages"]:
+        if stage["checkpoint"]:
+            facts.append(
+                [stage["name"], f"{Path(stage['checkpoint']).name}, SHA-256 {stage['sha256'][:16] or 'not known'}"]
+            )
+        facts += [[f"{stage['name']}: {key}", value] for key, value in stage["imported"].items()]
+    if report["time"]["started"]:
+        facts.append(["started", f"{report['time']['started']}, finished {report['time']['finished']}"])
+    elif env:
+        facts.append(["started", env["started"]])
+    blocks: list = [Table(["", ""], facts, words=2)] if facts else []
+    if report["commands"]:
+        blocks.append(Code("\n".join(report["commands"]), "Made by"))
+    if config := report["config"]:
+        options = list(dict.fromkeys(key for values in config.values() for key in values))
+        rows: list[list[Cell]] = [[key, *(values.get(key, "–") for values in config.values())] for key in options]
+        blocks.append(Table(["option", *config], rows, caption="Every option, as it was resolved"))
+    return Section("Provenance", blocks)
+
+
+def label(row: dict) -> str:
+    name = NAMES.get(row["metric"], row["metric"])
+    return f"{row['task']}: {name}" if row["task"] else name
+
+
+def is_share(row: dict) -> bool:
+    plain_name = any(word in f"{row['task']} {row['metric']}".lower() for word in PLAIN)
+    return not plain_name and all(0 <= cell["value"] <= 1 for cell in row["cells"].values())
+
+
+def as_share(row: dict, cell: dict) -> Share:
+    return Share(cell["value"], cell["low"], cell["high"], row["chance"])
+
+
+def part_of(kind: dict, key: str) -> Cell:
+    return Share(kind[key] / kind["n"], *wilson(kind[key], kind["n"])) if key in kind else "–"
+
+
+def plain(row: dict, stage: str) -> str:
+    value = row["cells"][stage]["value"]
+    return percent(value) if is_share(row) else figure(value)
+
+
+def figure(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1000 else short(value)
+
+
+def verdict(sample: dict) -> str:
+    if sample["right"]:
+        return "right"
+    why = sample["why"] or "it is not what was asked"
+    return f"validates, but: {why}" if sample["valid"] else f"does not validate: {why}"
