@@ -78,7 +78,7 @@ def test_content_cannot_steer(tokenizer):
         ([U([T(None)])], r"content\[0\] \(text\) has text of type NoneType; it must be a string"),
         ([U([P("1+1")])], r"message 0 \(user\), content\[0\] has the type 'python'; only the assistant has a tool"),
         ([S([O("1")])], r"message 0 \(system\), content\[0\] has the type 'output'; only the assistant"),
-        ([U("x"), A([O("2")])], r"message 1 \(assistant\), content\[0\] is an output, but no python call stands before"),
+        ([U("x"), A([O("2")])], r"message 1 \(assistant\), content\[0\] is an output, but no python call stands"),
         ([U("x"), A([P("1"), T("so"), O("2")])], r"content\[2\] is an output, but no python call"),
         ([U("x"), A([P("1"), O("1"), O("2")])], r"content\[2\] is an output, but no python call"),
         ([U("x"), A([P(" ")])], r"content\[0\] is an empty python call"),
