@@ -1,4 +1,4 @@
-"""What `SOURCE...` means on a command line: files, folders, and recipe:NAME or recipe:NAME:COUNT."""
+"""What `SOURCE...` means on a command line: files, folders, recipe:NAME[:COUNT] and task:NAME[:COUNT]."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from acorn.data.documents import MAX_BROKEN, Counts, Document, read_documents
 from acorn.errors import UserError
 
-RECIPE_DOCUMENTS = 1000
+MADE_DOCUMENTS = 1000
 
 
 def documents(
@@ -16,23 +16,33 @@ def documents(
     """The documents of every source, files first. `counts` fills on the way."""
     sources = list(sources)
     if not sources:
-        raise UserError("name at least one source: a file, a folder or recipe:NAME")
-    files = [source for source in sources if not source.startswith("recipe:")]
+        raise UserError("name at least one source: a file, a folder, recipe:NAME or task:NAME")
+    made = [source for source in sources if source.startswith(("recipe:", "task:"))]
+    files = [source for source in sources if source not in made]
     if files:
         yield from read_documents(files, counts, text_key, max_broken)
-    for source in sources:
-        if source.startswith("recipe:"):
-            yield from recipe_documents(source, counts, seed)
+    for source in made:
+        for document in made_documents(source, seed):
+            yield counts.keep(document.text, document.source)
 
 
-def recipe_documents(source: str, counts: Counts, seed: int) -> Iterator[Document]:
-    from acorn.recipes import get_recipe
-
-    name, _, number = source.removeprefix("recipe:").partition(":")
+def made_documents(source: str, seed: int) -> Iterator[Document]:
+    """recipe:NAME: its texts. task:NAME: a line with a question of its training split, a line with the answer."""
+    sort, _, rest = source.partition(":")
+    name, _, number = rest.partition(":")
     if number and not number.isdigit():
-        raise UserError(f"{source!r}: {number!r} is not a number of documents", f"recipe:{name}:{RECIPE_DOCUMENTS}")
-    for document in get_recipe(name).documents(seed, int(number or RECIPE_DOCUMENTS)):
-        yield counts.keep(document.text, document.source)
+        raise UserError(f"{source!r}: {number!r} is not a number of documents", f"{sort}:{name}:{MADE_DOCUMENTS}")
+    count = int(number or MADE_DOCUMENTS)
+    if sort == "recipe":
+        from acorn.recipes import get_recipe
+
+        yield from get_recipe(name).documents(seed, count)
+        return
+    from acorn.commands.tasks import find_task
+
+    for one in find_task(name).examples("train", seed, count):
+        parts = one.answer if isinstance(one.answer, list) else [{"text": one.answer or ""}]
+        yield Document("\n".join([one.request, *(part["text"] for part in parts)]), source)
 
 
 def watched(documents: Iterable[Document], counts: Counts, what: str) -> Iterator[Document]:

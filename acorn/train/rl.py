@@ -85,6 +85,7 @@ class RewardStage:
     # --- the loop's side ---------------------------------------------------------------------------------------------
 
     def batches(self) -> list[Batch]:
+        self.notes = {}
         if self.left == 0 and self.round < self.config.rounds:
             self._begin_round()
         return self._imitate() if self.left else self._reinforce()
@@ -117,7 +118,7 @@ class RewardStage:
         self.curriculum.load_state_dict(state["curriculum"])
         self.kept = None
         if state["kept"]:
-            self.kept = ChatRows(undump(state["kept"]["conversations"]), self.length, self.config.seed)
+            self.kept = ChatRows(undump(state["kept"]["conversations"]), self.length, self.config.seed + self.round)
             self.kept.load_state_dict(state["kept"]["place"])
 
     # --- rejection sampling ------------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ class RewardStage:
                 reward = 1.0 if grade.right else self.config.valid_reward * grade.valid
                 ids[i, j, : len(whole)] = torch.tensor(whole)
                 learn[i, j, len(prompts[place]) : len(whole)] = torch.tensor(chosen[: len(whole) - len(prompts[place])])
-                facts[i, j] = torch.tensor([len(whole), reward, grade.right])
+                facts[i, j] = torch.tensor([len(whole), reward, grade.right], dtype=torch.float64)
         shared = [self.runtime.sum(t.to(self.runtime.device)).cpu().numpy() for t in (ids, learn, facts)]
         return [[rollout(*parts) for parts in zip(*group)] for group in zip(*shared)]
 
