@@ -19,8 +19,10 @@ from torch import Tensor
 
 from acorn import checkpoint
 from acorn.errors import Diverged, Stopped, UserError
+from acorn.model.lora import lora_of
+from acorn.optim.adamw import AdamW
 from acorn.optim.muon import MuonAdamW
-from acorn.optim.schedule import lr_scale, momentum
+from acorn.optim.schedule import cosine, lr_scale, momentum
 from acorn.runlog import RunLog
 from acorn.runtime import Runtime
 
@@ -51,6 +53,7 @@ class Stage(Protocol):
 @dataclass(frozen=True)
 class LoopConfig:
     steps: int
+    schedule: str = "linear"  # how the learning rate falls: linear (over the cooldown) or cosine (over all steps)
     warmup: float = 0.0  # fraction of the steps
     cooldown: float = 0.7  # fraction of the steps over which the learning rate falls
     floor: float = 0.05  # learning rate at the end, as a fraction of the peak
@@ -58,10 +61,12 @@ class LoopConfig:
     eval_every: int = 0  # steps; 0 = only at the end
     save_every: int = 0  # steps; 0 = only at the end
     eval_first: bool = False  # also before the first step
+    seed: int = 0  # of dropout
     best: str = ""  # evaluation figure; the checkpoint where it was lowest is kept besides the last
     inject: str = ""  # fault to cause, to try our promises: nan@STEP, nan@FIRST-LAST or kill@STEP
 
 
+Optimizer = MuonAdamW | AdamW
 AGAIN = "run the same command to go on"
 BAD_STEPS_IN_A_ROW = 3  # skipped non-finite steps before the run is given up
 
@@ -81,7 +86,7 @@ class Progress:
 
 
 def train(
-    name: str, model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, folder: Path, runtime: Runtime, tokenizer
+    name: str, model, optimizer: Optimizer, stage: Stage, config: LoopConfig, folder: Path, runtime: Runtime, tokenizer
 ) -> Progress:
     """
     Run (or resume) a stage to its last step; the caller holds `locked(folder)`. Raises Stopped after a signal, when
@@ -122,11 +127,13 @@ def train(
         return now
 
 
-def one_step(model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, runtime: Runtime, now: Progress) -> dict:
+def one_step(model, optimizer: Optimizer, stage: Stage, config: LoopConfig, runtime: Runtime, now: Progress) -> dict:
     """One optimizer step: moves `now` on, returns the row for the log. A non-finite step leaves the weights alone."""
     begin, step = time.perf_counter(), now.step
     inject(config.inject, "kill", step)
     batches = stage.batches()
+    # from the step alone: a resume draws the same, on any device, and no generator's state need be kept
+    torch.manual_seed((config.seed * 1_000_003 + step * runtime.world + runtime.rank) % 2**63)
     loss = forward_backward(model, batches, runtime)
     if inject(config.inject, "nan", step) and runtime.first:
         loss += float("nan")
@@ -134,10 +141,13 @@ def one_step(model, optimizer: MuonAdamW, stage: Stage, config: LoopConfig, runt
     loss, tokens = runtime.sum(counts).tolist()
     norm = gradient_norm(model)
     finite = math.isfinite(loss) and math.isfinite(norm)  # both are summed over ranks, so all of them agree
-    scale = lr_scale(step, config.steps, config.warmup, config.cooldown, config.floor)
+    if config.schedule == "cosine":
+        scale = cosine(step, config.steps, config.warmup, config.floor)
+    else:
+        scale = lr_scale(step, config.steps, config.warmup, config.cooldown, config.floor)
     if finite:
         if config.clip and norm > config.clip:
-            torch._foreach_mul_([p.grad for p in model.parameters()], config.clip / norm)
+            torch._foreach_mul_([p.grad for p in trained(model)], config.clip / norm)
         optimizer.step(scale, momentum(step, config.steps))
     for p in model.parameters():
         p.grad = None
@@ -158,24 +168,29 @@ def report(figures: dict[str, float], log: RunLog, name: str, now: Progress, con
 
 def forward_backward(model, batches: list[Batch], runtime: Runtime) -> Tensor:
     """Gradients of this step, summed over micro-batches and ranks -> this rank's part of the loss."""
-    total = torch.zeros((), device=runtime.device)
+    total, parameters = torch.zeros((), device=runtime.device), trained(model)
     for batch in batches:
         loss = model.loss(*batch.to(runtime.device))
         loss.backward()
         total += loss.detach()
-    for p in model.parameters():
+    for p in parameters:
         if p.grad is None:  # a rank without batches still takes part in the sum
             p.grad = torch.zeros_like(p)
     if runtime.world > 1:
-        flat = torch.cat([p.grad.flatten() for p in model.parameters()])
+        flat = torch.cat([p.grad.flatten() for p in parameters])
         runtime.sum(flat)
-        for p, part in zip(model.parameters(), flat.split([p.numel() for p in model.parameters()])):
+        for p, part in zip(parameters, flat.split([p.numel() for p in parameters])):
             p.grad.copy_(part.view_as(p))
     return total
 
 
 def gradient_norm(model) -> float:
-    return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm([p.grad for p in model.parameters()]))))
+    return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm([p.grad for p in trained(model)]))))
+
+
+def trained(model) -> list[torch.nn.Parameter]:
+    """All parameters, or with LoRA the adapters."""
+    return [p for p in model.parameters() if p.requires_grad]
 
 
 @torch.no_grad()
@@ -194,18 +209,22 @@ def due(step: int, every: int) -> bool:
 def save(folder: Path, model, optimizer, stage: Stage, now: Progress, tokenizer, runtime: Runtime) -> None:
     weights = optimizer.state_dict()  # gathers from all ranks
     if runtime.first:
-        rng = torch.get_rng_state().numpy().tobytes().hex()
         how = {"world": runtime.world, "threads": torch.get_num_threads(), "dtype": str(model.compute_dtype)}
-        state = {"loop": asdict(now), "stage": stage.state_dict(), "rng": rng, **how}
+        state = {"loop": asdict(now), "stage": stage.state_dict(), **how}
         checkpoint.save_checkpoint(folder, now.step, model, weights, state, tokenizer)
         checkpoint.prune(folder, now.best_step)
     runtime.barrier()
 
 
-def resume(path: Path, model, optimizer: MuonAdamW, stage: Stage) -> Progress:
+def resume(path: Path, model, optimizer: Optimizer, stage: Stage) -> Progress:
     """Load everything that feeds the next step; returns the loop's own part of the state."""
-    saved, _, state = checkpoint.load_checkpoint(path)
-    if saved.config != model.config:
+    saved, _, state = checkpoint.load_checkpoint(path, merged=False)
+    if "loop" not in state:
+        raise UserError(
+            f"{path} holds weights that were imported, there is no training to go on with",
+            f"--init {path.parent.parent.name} with another --run",
+        )
+    if saved.config != model.config or lora_of(saved) != lora_of(model):
         raise UserError(
             f"{path} holds a model of another shape: {saved.config}, this command asks for {model.config}",
             "use the options the run was started with (its run.toml), or another --run",
@@ -213,7 +232,6 @@ def resume(path: Path, model, optimizer: MuonAdamW, stage: Stage) -> Progress:
     model.load_state_dict(saved.state_dict())
     optimizer.load_state_dict(checkpoint.load_optimizer(path))
     stage.load_state_dict(state["stage"])
-    torch.set_rng_state(torch.frombuffer(bytearray.fromhex(state["rng"]), dtype=torch.uint8))
     return Progress(**state["loop"])
 
 
