@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from acorn.checkpoint import fsync
@@ -15,6 +14,8 @@ from acorn.errors import StorageError, UserError, missing_extra
 from acorn.export.names import XIELU
 from acorn.export.stock import Stock
 from acorn.export.tokens import gguf_vocabulary, speech_of, stop_ids
+from acorn.model.layers import rope_frequencies
+from acorn.model.llama import stretched
 
 TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q8_0": 7, "BF16": 32}  # name -> general.file_type
 
@@ -24,10 +25,7 @@ def export_gguf(
 ) -> None:
     """Write the file `out`: whole or not at all. say: is told which tensors are kept in another type."""
     gguf = gguf_package()
-    if out.exists() and not (force and out.is_file()):
-        raise UserError(f"{out} exists already", "choose another name" if out.is_dir() else "--force replaces it")
-    if out.suffix != ".gguf":
-        raise UserError(f"{out} does not end in .gguf, by which llama.cpp's tools know such files", f"{out}.gguf")
+    check_place(out, force)
     beside = out.with_name(f".{out.name}.tmp-{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -45,9 +43,19 @@ def export_gguf(
         os.replace(beside, out)
         fsync(out.parent)
     except OSError as e:
-        raise StorageError(f"cannot write {out}: {e.strerror or e}", "free some space, then run the same command") from e
+        raise StorageError(
+            f"cannot write {out}: {e.strerror or e}", "free some space, then run the same command"
+        ) from e
     finally:
         beside.unlink(missing_ok=True)
+
+
+def check_place(out: Path, force: bool) -> None:
+    """UserError if something is there that must not be replaced, or it is no name for such a file."""
+    if out.suffix != ".gguf":
+        raise UserError(f"{out} does not end in .gguf, by which llama.cpp's tools know such files", f"{out}.gguf")
+    if out.is_dir() or (out.exists() and not force):
+        raise UserError(f"{out} exists already", "choose another name" if out.is_dir() else "--force replaces it")
 
 
 def gguf_package():
@@ -59,24 +67,18 @@ def gguf_package():
 
 
 def gguf_tensors(stock: Stock) -> dict[str, torch.Tensor]:
-    """GGUF's names -> tensors. The four numbers of xIELU are metadata there."""
-    numbers = {f".mlp.{name}" for name in XIELU}
-    plain = {name: t for name, t in stock.tensors.items() if not any(name.endswith(end) for end in numbers)}
-    tensors = Stock(stock.architecture, stock.config, plain, stock.shape).theirs("gguf")
-    rope = stock.config.get("rope_parameters", {})
-    if rope.get("rope_type") == "llama3":
+    """GGUF's names -> tensors, float32."""
+    tensors = stock.theirs("gguf")
+    if stock.config.get("rope_parameters", {}).get("rope_type") == "llama3":
         tensors["rope_freqs.weight"] = rope_factors(stock)
     return tensors
 
 
 def rope_factors(stock: Stock) -> torch.Tensor:
     """(D/2,): what llama.cpp divides the rotary frequencies by."""
-    from acorn.model.layers import rope_frequencies
-    from acorn.model.llama import stretched
-
     if stock.architecture != "llama":
-        raise UserError(f"llama.cpp reads Llama 3's stretched rotary frequencies for llama only, not for {stock.architecture}",
-                        "acorn export hf")  # fmt: skip
+        only = "llama.cpp reads Llama 3's stretched rotary frequencies (rope_scaling llama3) for llama only"
+        raise UserError(f"{only}, this model is {stock.architecture}", "acorn export hf")
     plain = rope_frequencies(stock.shape.head_dim, stock.shape.rope_base)
     return plain / stretched(stock.shape, plain)
 
@@ -131,15 +133,14 @@ def add_vocabulary(writer, stock: Stock, tokenizer) -> None:
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types(vocabulary.kinds)
     writer.add_token_merges(vocabulary.merges)
-    stops = stop_ids(tokenizer)
-    writer.add_eos_token_id(stops[0])
-    writer.add_pad_token_id(stops[0])
-    if len(stops) > 1:  # ends a reply too; llama.cpp stops at eos, eot and eom
+    if stops := stop_ids(tokenizer):
+        writer.add_eos_token_id(stops[0])
+        writer.add_pad_token_id(stops[0])
+    if len(stops) > 1:  # llama.cpp ends a reply at eos, eot and eom
         writer.add_eot_token_id(stops[0])
         writer.add_eom_token_id(stops[1])
-    if speech.bos:
-        writer.add_bos_token_id(tokenizer.special(speech.bos))
-    writer.add_add_bos_token(speech.add_bos)
+    writer.add_bos_token_id(tokenizer.bos)
+    writer.add_add_bos_token(tokenizer.adds_bos)
     if speech.template:
         writer.add_chat_template(speech.template)
 

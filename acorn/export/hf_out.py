@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from acorn.checkpoint import fsync
 from acorn.errors import StorageError, UserError
 from acorn.export.stock import Stock
-from acorn.export.tokens import hf_files, speech_of, stop_ids
+from acorn.export.tokens import hf_files, stop_ids
 
 DTYPES = {"bf16": torch.bfloat16, "f32": torch.float32, "f16": torch.float16}
 
@@ -23,15 +23,14 @@ def export_hf(stock: Stock, tokenizer, card: str, out: Path, dtype: str = "bf16"
     try:
         beside.mkdir(parents=True)
         save_file(in_dtype(stock, dtype), beside / "model.safetensors", metadata={"format": "pt"})
-        files = {**hf_files(tokenizer, block_size(stock)), "config.json": hf_config(stock, tokenizer, dtype),
+        files = {**hf_files(tokenizer, stock.shape.block_size), "config.json": hf_config(stock, tokenizer, dtype),
                  "generation_config.json": generation_config(tokenizer)}  # fmt: skip
         for name, content in files.items():
             text = json.dumps(content, ensure_ascii=False, indent=1 if name == "tokenizer.json" else 2)
             (beside / name).write_text(text + "\n", encoding="utf-8")
-        if template := speech_of(tokenizer).template:
-            (beside / "chat_template.jinja").write_text(template, encoding="utf-8")
         (beside / "README.md").write_text(card, encoding="utf-8")
         for path in beside.iterdir():
+            path.chmod(0o644)  # safetensors makes its files for nobody else
             fsync(path)
         if out.exists():
             old = out.with_name(f".{out.name}.old-{os.getpid()}")
@@ -77,7 +76,7 @@ def hf_config(stock: Stock, tokenizer, dtype: str) -> dict:
     name = str(DTYPES[dtype]).removeprefix("torch.")
     return {
         **stock.config,
-        "bos_token_id": tokenizer.special(speech_of(tokenizer).bos),
+        "bos_token_id": tokenizer.bos,
         "eos_token_id": stop_ids(tokenizer),
         "pad_token_id": None,
         "dtype": name,
@@ -87,9 +86,9 @@ def hf_config(stock: Stock, tokenizer, dtype: str) -> dict:
 
 def generation_config(tokenizer) -> dict:
     """What `acorn chat` does when it is told nothing else."""
-    stops = stop_ids(tokenizer)
+    stops = stop_ids(tokenizer) or [tokenizer.bos]
     return {
-        "bos_token_id": tokenizer.special(speech_of(tokenizer).bos),
+        "bos_token_id": tokenizer.bos,
         "eos_token_id": stops,
         "pad_token_id": stops[0],
         "do_sample": True,
@@ -97,7 +96,3 @@ def generation_config(tokenizer) -> dict:
         "top_k": 50,
         "top_p": 1.0,
     }
-
-
-def block_size(stock: Stock) -> int:
-    return stock.shape.block_size

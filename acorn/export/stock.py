@@ -10,7 +10,7 @@ from torch import Tensor
 
 from acorn.errors import UserError
 from acorn.export.fold import fold, nano_to_apertus
-from acorn.export.names import ARCHITECTURES, Row, table, to_theirs
+from acorn.export.names import ARCHITECTURES, XIELU, Row, table, to_theirs
 from acorn.model import MODELS
 
 F16_MAX = 65504.0
@@ -27,8 +27,12 @@ class Stock:
         return table(self.architecture, form, self.shape)
 
     def theirs(self, form: str) -> dict[str, Tensor]:
-        """form: hf or gguf -> their name: tensor."""
-        return to_theirs(self.rows(form), self.tensors)
+        """form: hf or gguf -> their name: tensor. xIELU's numbers are tensors in the first, metadata in the second."""
+        numbers = self.numbers() if form == "gguf" else {}
+        return to_theirs(self.rows(form), {name: t for name, t in self.tensors.items() if name not in numbers})
+
+    def numbers(self) -> dict[str, Tensor]:
+        return {name: t for name, t in self.tensors.items() if name.endswith(tuple(f".mlp.{n}" for n in XIELU))}
 
 
 def stock_form(model) -> Stock:
@@ -44,10 +48,15 @@ def stock_form(model) -> Stock:
     state = {name: tensor.float() for name, tensor in state.items()}
     if kind == "gpt2":
         return Stock("gpt2", gpt2_config(config), with_biases(config, state), config)
-    architecture = "qwen3" if config.qk_norm else "llama"
-    if config.qkv_bias:
-        stock = stock_class(architecture)
-        raise UserError(f"this model has biases on queries, keys and values (qkv_bias true); {stock} has none")
+    if config.qk_norm and config.qkv_bias:
+        raise UserError(
+            "this model has norms on queries and keys (qk_norm) and biases on them (qkv_bias); no stock class has both"
+        )
+    architecture = "qwen3" if config.qk_norm else "qwen2" if config.qkv_bias else "llama"
+    if architecture == "qwen2" and config.head_dim * config.n_head != config.n_embd:
+        raise UserError(
+            f"heads of {config.head_dim} do not make up the width of {config.n_embd}, as Qwen2ForCausalLM needs"
+        )
     return Stock(architecture, llama_config(architecture, config), state, config)
 
 

@@ -7,13 +7,11 @@ import copy
 from dataclasses import dataclass
 
 from acorn.errors import UserError
+from acorn.export.tokenizer_in import PRE, bos_first
 from acorn.tokenizer.chat import PARTS, ROLES, SPECIALS
-from acorn.tokenizer.gpt2 import END
-from acorn.tokenizer.gpt2 import PATTERN as GPT2_PATTERN
-from acorn.tokenizer.tokenizer import BYTE_CHARS, PATTERN, Tokenizer
+from acorn.tokenizer.tokenizer import STOPS, Tokenizer
 
-PRE_TOKENIZERS = {PATTERN: "llama-bpe", GPT2_PATTERN: "gpt-2"}  # our pattern -> what llama.cpp calls it
-NORMAL, CONTROL, UNUSED = 1, 3, 5  # kinds of token in GGUF
+NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5  # kinds of token in GGUF
 
 # What acorn/tokenizer/chat.py renders, as text. Stock runtimes look for control tokens in the finished text, messages
 # included; so a name of one that stands in a message gets a blank: <|bos|> becomes <| bos|>.
@@ -57,21 +55,25 @@ OLLAMA_TEMPLATE = (
 
 @dataclass(frozen=True)
 class Speech:
-    """How a model is talked to: names of special tokens, None where there is none."""
+    """How a model is talked to."""
 
-    bos: str | None
-    stops: tuple[str, ...]  # each ends a reply; the first is what others call eos
+    names: dict[str, str]  # bos_token, eos_token ...: tokens as transformers calls them
+    stops: tuple[str, ...]  # tokens that end a reply; the first is eos
     template: str | None  # Jinja
     ollama: str | None  # Go template
-    add_bos: bool  # plain text to be continued starts with bos
 
 
 def speech_of(tokenizer: Tokenizer) -> Speech:
-    if all(name in tokenizer.specials for name in SPECIALS):
-        return Speech("<|bos|>", ("<|assistant_end|>", "<|bos|>"), chat_template(), OLLAMA_TEMPLATE, True)
-    if END in tokenizer.specials:
-        return Speech(END, (END,), None, None, False)
-    raise UserError(f"this tokenizer has no token that ends a text (it has: {', '.join(tokenizer.specials) or 'none'})")
+    if tokenizer.kind == "foreign":
+        name = {i: text for text, i in tokenizer.specials.items()}
+        given = {key: text for key, text in tokenizer.names.items() if text in tokenizer.specials}
+        stops = sorted((name[i] for i in tokenizer.stops), key=lambda text: text != given.get("eos_token"))
+        names = {"bos_token": name[tokenizer.bos], **({"eos_token": stops[0], "pad_token": stops[0]} if stops else {})}
+        return Speech(names | given, tuple(stops), tokenizer.template, None)
+    if lacking := [name for name in SPECIALS if name not in tokenizer.specials]:
+        raise UserError(f"the tokenizer has no token {lacking[0]}, so nothing can be told about where a reply ends")
+    names = {"bos_token": "<|bos|>", "eos_token": STOPS[0], "pad_token": STOPS[0]}
+    return Speech(names, STOPS, chat_template(), OLLAMA_TEMPLATE)
 
 
 def chat_template() -> str:
@@ -87,27 +89,21 @@ def chat_template() -> str:
 
 def hf_files(tokenizer: Tokenizer, block_size: int) -> dict[str, dict]:
     """File name -> content, for transformers' and vLLM's AutoTokenizer."""
-    speech, body = speech_of(tokenizer), copy.deepcopy(tokenizer._body)
-    if speech.add_bos:
-        body["post_processor"] = {
-            "type": "TemplateProcessing",
-            "single": [{"SpecialToken": {"id": speech.bos, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-            "special_tokens": {speech.bos: {"id": speech.bos, "ids": [tokenizer.bos], "tokens": [speech.bos]}},
-        }
-    special = {"bos_token": speech.bos, "eos_token": speech.stops[0], "pad_token": speech.stops[0]}
+    speech, body = speech_of(tokenizer), copy.copy(tokenizer._body)
+    if tokenizer.adds_bos and not body.get("post_processor"):
+        body["post_processor"] = bos_first(speech.names["bos_token"], tokenizer.bos)
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": block_size,
         "clean_up_tokenization_spaces": False,  # trap: true takes blanks away from code
-        "add_prefix_space": False,
-        **special,
+        **speech.names,
         **({"chat_template": speech.template} if speech.template else {}),
     }
-    return {"tokenizer.json": body, "tokenizer_config.json": config, "special_tokens_map.json": special}
+    return {"tokenizer.json": body, "tokenizer_config.json": config, "special_tokens_map.json": speech.names}
 
 
 def stop_ids(tokenizer: Tokenizer) -> list[int]:
+    """The first is eos."""
     return [tokenizer.special(name) for name in speech_of(tokenizer).stops]
 
 
@@ -123,20 +119,30 @@ class Vocabulary:
 
 def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> Vocabulary:
     """rows: of the embedding; tokens that only fill it up are marked unused."""
-    if tokenizer.kind != "bpe":
-        raise UserError(
-            f"llama.cpp has no tokenizer of this kind ({tokenizer.kind}: one token a character)",
-            "acorn export hf, which transformers reads; or train with a BPE tokenizer",
-        )
-    if tokenizer.pattern not in PRE_TOKENIZERS:
-        raise UserError(
-            f"llama.cpp has no name for the pattern that this tokenizer cuts text with: {tokenizer.pattern!r}",
-            "acorn export hf, which transformers reads",
-        )
+    body, other = tokenizer._body, "acorn export hf, whose folder has this tokenizer in it"
+    if tokenizer.kind == "chars":
+        raise UserError("llama.cpp has no tokenizer with one token a character", other)
+    cut = how_it_cuts(body["pre_tokenizer"])
+    pre = next((name for name, (known, _) in PRE.items() if how_it_cuts(known) == cut), None)
+    if pre is None:
+        raise UserError(f"llama.cpp has no name for the way this tokenizer cuts text: {cut}", other)
     if tokenizer.n_vocab > rows:
         raise UserError(f"the tokenizer has {tokenizer.n_vocab:,} tokens, the model only {rows:,}")
-    words = ["".join(BYTE_CHARS[b] for b in token) for token in tokenizer.ordinary]
-    fill = [f"[PAD{i}]" for i in range(tokenizer.n_vocab, rows)]
-    kinds = [NORMAL] * len(words) + [CONTROL] * len(tokenizer.specials) + [UNUSED] * len(fill)
-    merges = tokenizer._body["model"]["merges"]
-    return Vocabulary(PRE_TOKENIZERS[tokenizer.pattern], [*words, *tokenizer.specials, *fill], kinds, merges)
+    tokens, kinds = [f"[PAD{i}]" for i in range(rows)], [UNUSED] * rows
+    for word, i in body["model"]["vocab"].items():
+        tokens[i], kinds[i] = word, NORMAL
+    for added in body["added_tokens"]:
+        tokens[added["id"]], kinds[added["id"]] = added["content"], CONTROL if added["special"] else USER_DEFINED
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in body["model"]["merges"]]
+    return Vocabulary(pre, tokens, kinds, merges)
+
+
+def how_it_cuts(pre_tokenizer: dict) -> tuple:
+    """pre_tokenizer of tokenizer.json -> (("Split", pattern), ("ByteLevel", False)), say: what of it changes tokens."""
+    steps = pre_tokenizer["pretokenizers"] if pre_tokenizer["type"] == "Sequence" else [pre_tokenizer]
+    what = {
+        "Split": lambda step: step["pattern"].get("Regex"),
+        "ByteLevel": lambda step: step.get("use_regex", True),
+        "Digits": lambda step: step.get("individual_digits"),
+    }
+    return tuple((step["type"], what.get(step["type"], repr)(step)) for step in steps)
