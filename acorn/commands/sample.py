@@ -86,16 +86,16 @@ def read_prompt(prompt: str) -> str:
 
 def print_stream(events: Iterable[Event], reply: Reply | None = None) -> Reply:
     """
-    Print the text of one row as it comes -> the whole reply. Give a `reply` to fill where you need what was said so
-    far when Ctrl-C cuts it off.
+    Print the text of one row as it comes, without calls and outputs -> the whole reply. Give a `reply` to fill where
+    you need what was said so far when Ctrl-C cuts it off.
     """
     reply = Reply() if reply is None else reply
     for event in events:
         if event.token is not None:
             reply.ids.append(event.token)
-        reply.text += event.text
         reply.finish = event.finish
-        if event.text:
+        if event.text and event.kind == "text":
+            reply.text += event.text
             print(visible(event.text), end="", flush=True)
     return reply
 

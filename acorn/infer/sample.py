@@ -1,8 +1,8 @@
 """
 From logits to token ids: what a request may ask for, and the one function that does it.
 
-Order: repetition penalty, temperature, top-k, top-p, min-p. Every row brings its own uniform number, so that what a row
-draws depends on its seed and its logits and never on its neighbours.
+Order: repetition penalty, temperature, top-k, top-p, min-p. Every row brings its own uniform number and its own
+settings, so that what a row draws depends on its seed and its logits and never on its neighbours.
 """
 
 import random
@@ -24,6 +24,9 @@ RANGES = {
     "max_tokens": (0, 1 << 31),
 }
 
+MOST_LOGPROBS = 100
+BLOCK = 64  # the tokens of a vocabulary are summed in blocks, so that a draw looks at one block and not at all tokens
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -35,6 +38,7 @@ class Sampling:
     seed: int | None = None  # None draws differently each time
     max_tokens: int = 256
     stop: Sequence[str] = ()  # the reply ends before the first of these strings
+    logprobs: int | None = None  # say how likely the model found each token, and as many of the likeliest; None: don't
 
     def __post_init__(self):
         for name, (low, high) in RANGES.items():
@@ -45,6 +49,8 @@ class Sampling:
             raise UserError("top_p = 0 leaves no token to draw from: expected more than 0, up to 1")
         if isinstance(self.stop, str) or not all(isinstance(s, str) and s for s in self.stop):
             raise UserError(f"stop = {self.stop!r}: expected a list of strings, none of them empty")
+        if self.logprobs is not None and not 0 <= self.logprobs <= MOST_LOGPROBS:
+            raise UserError(f"logprobs = {self.logprobs}: expected 0 to {MOST_LOGPROBS}")
 
 
 def stream_of_draws(seed: int | None, row: int) -> Callable[[], float]:
@@ -55,43 +61,118 @@ def stream_of_draws(seed: int | None, row: int) -> Callable[[], float]:
     return random.Random(None if seed is None else f"{seed}/{row}").random
 
 
-def pick(logits: Tensor, sampling: Sampling, draws: Sequence[float] = (), seen: Tensor | None = None) -> Tensor:
+def pick(
+    logits: Tensor, sampling: Sampling | Sequence[Sampling], draws: Sequence[float] = (), seen: Tensor | None = None
+) -> Tensor:
     """
     logits (B, V) -> ids (B,) int64.
-    draws: one uniform number in [0, 1) a row, unused when temperature is 0.
+    sampling: of all rows, or one a row.
+    draws: one uniform number in [0, 1) a row, unused where temperature is 0.
     seen (B, V) bool: tokens of the prompt and the reply so far, needed for the repetition penalty only.
     """
-    if sampling.repetition_penalty != 1:
-        penalised = torch.where(logits > 0, logits / sampling.repetition_penalty, logits * sampling.repetition_penalty)
-        logits = torch.where(seen, penalised, logits)
-    if sampling.temperature == 0:
-        return logits.argmax(dim=-1)
-    probs, order = probabilities(logits, sampling)
-    # inverse of the distribution function: the first token whose cumulated probability exceeds the draw. In float64,
-    # since a float32 sum over a large vocabulary loses the tail.
-    cumulated = probs.cumsum(dim=-1)
-    draw = torch.tensor(draws, dtype=torch.float64).to(logits.device, non_blocking=True)[:, None]
-    place = torch.searchsorted(cumulated, draw * cumulated[:, -1:], right=True).clamp_(max=probs.shape[1] - 1)
-    return (place if order is None else order.gather(1, place))[:, 0]
+    each = [sampling] * len(logits) if isinstance(sampling, Sampling) else sampling
+    return Mix(each, logits.device).pick(logits, draws, seen)
 
 
-def probabilities(logits: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor | None]:
+class Mix:
     """
-    logits (B, V) -> probs (B, K) float64, not normalised again after tokens were left out, and the token ids (B, K)
-    that they belong to, likeliest first; None when nothing was sorted, so that K = V and places are ids.
+    The samplings of a batch, ready for many steps: rows that need the same computation are grouped, and within a group
+    every row has its own numbers. A row must not be sorted because its neighbour is: among equal logits the order of a
+    sort is not the order of the vocabulary, and the same draw would be another token.
     """
-    V = logits.shape[1]
-    order = None
-    if 0 < sampling.top_k < V:
-        logits, order = logits.topk(sampling.top_k, dim=-1)
-    elif sampling.top_p < 1:
-        logits, order = logits.sort(dim=-1, descending=True)
-    logits = logits.double()
-    # minus the maximum before the division, so that no temperature overflows
-    probs = ((logits - logits.amax(dim=-1, keepdim=True)) / sampling.temperature).softmax(dim=-1)
-    if sampling.top_p < 1:
-        before = probs.cumsum(dim=-1) - probs  # of the likelier tokens; the likeliest has 0 and always stays
-        probs = probs.masked_fill(before >= sampling.top_p, 0)
-    if sampling.min_p > 0:
-        probs = probs.masked_fill(probs < sampling.min_p * probs.amax(dim=-1, keepdim=True), 0)
-    return probs, order
+
+    def __init__(self, samplings: Sequence[Sampling], device):
+        groups: dict[tuple, list[int]] = {}
+        for i, s in enumerate(samplings):
+            how = ("greedy", 0) if s.temperature == 0 else ("sorted" if s.top_k or s.top_p < 1 else "plain", s.top_k)
+            groups.setdefault(how, []).append(i)
+        self.groups = [Group(*how, rows, [samplings[i] for i in rows], device) for how, rows in groups.items()]
+        self.whole = len(self.groups) == 1
+        self.penalised = any(s.repetition_penalty != 1 for s in samplings)
+        self.logprobs = any(s.logprobs is not None for s in samplings)
+
+    def pick(self, logits: Tensor, draws: Sequence[float], seen: Tensor | None) -> Tensor:
+        """As the function of this name. Changes nothing in logits."""
+        draw = torch.tensor(draws, dtype=torch.float64).to(logits.device, non_blocking=True) if len(draws) else None
+        if self.whole:
+            return self.groups[0].pick(logits, draw, seen)
+        ids = torch.empty(len(logits), dtype=torch.int64, device=logits.device)
+        for group in self.groups:
+            at = group.rows
+            ids[at] = group.pick(logits[at], None if draw is None else draw[at], None if seen is None else seen[at])
+        return ids
+
+
+class Group:
+    """Rows that are greedy, or drawn from all tokens, or drawn from tokens sorted by how likely they are."""
+
+    def __init__(self, how: str, top_k: int, rows: list[int], samplings: list[Sampling], device):
+        self.how, self.top_k, self.rows = how, top_k, torch.tensor(rows, device=device)
+
+        def column(values) -> Tensor:
+            return torch.tensor(values, device=device)[:, None]
+
+        # a smaller temperature would make 1/temperature infinite in fp32; at this one it is greedy already
+        self.temperature = column([max(s.temperature, 1e-30) for s in samplings])
+        self.top_p, self.min_p = column([s.top_p for s in samplings]), column([s.min_p for s in samplings])
+        self.penalty = column([s.repetition_penalty for s in samplings])
+        self.has_temperature = any(s.temperature != 1 for s in samplings)
+        self.has_top_p = any(s.top_p < 1 for s in samplings)
+        self.has_min_p = any(s.min_p > 0 for s in samplings)
+        self.has_penalty = any(s.repetition_penalty != 1 for s in samplings)
+
+    def pick(self, logits: Tensor, draw: Tensor | None, seen: Tensor | None) -> Tensor:
+        if self.has_penalty:
+            penalised = torch.where(logits > 0, logits / self.penalty, logits * self.penalty)
+            logits = torch.where(seen, penalised, logits)
+        if self.how == "greedy":
+            return logits.argmax(dim=-1)
+        order = None
+        if self.how == "sorted":
+            if 0 < self.top_k < logits.shape[1]:
+                logits, order = logits.topk(self.top_k, dim=-1)
+            else:
+                logits, order = logits.sort(dim=-1, descending=True, stable=True)
+        place = draw_from(self.probabilities(logits), draw)[:, None]
+        return (place if order is None else order.gather(1, place))[:, 0]
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """logits (B, K), sorted if top-p is asked for -> (B, K) fp32, not normalised again after leaving out."""
+        if self.has_temperature:
+            # minus the maximum before the division, so that no temperature overflows
+            logits = (logits - logits.amax(dim=-1, keepdim=True)).div_(self.temperature)
+        probs = logits.softmax(dim=-1)
+        if self.has_top_p:
+            cumulated = probs.cumsum(dim=-1, dtype=torch.float64)
+            before = cumulated - probs  # of the likelier tokens; the likeliest has 0 and always stays
+            probs = probs.masked_fill(before >= self.top_p, 0)
+        if self.has_min_p:
+            probs = probs.masked_fill(probs < self.min_p * probs.amax(dim=-1, keepdim=True), 0)
+        return probs
+
+
+def draw_from(probs: Tensor, draw: Tensor) -> Tensor:
+    """
+    probs (B, K), draw (B,) float64 in [0, 1) -> (B,) the first place whose cumulated probability exceeds draw times the
+    sum: the inverse of the distribution function. First the block, then the place in it; sums are float64, since in
+    float32 those over a large vocabulary lose the tail.
+    """
+    B, K = probs.shape
+    if K % BLOCK:
+        probs = torch.nn.functional.pad(probs, (0, BLOCK - K % BLOCK))
+    blocks = probs.view(B, -1, BLOCK)
+    sums = blocks.sum(dim=-1).double().cumsum(dim=-1)
+    target = draw[:, None] * sums[:, -1:]
+    block = first_above(sums, target)
+    before = torch.where(block > 0, sums.gather(1, (block - 1).clamp_(min=0)), 0)
+    inside = blocks.gather(1, block[:, :, None].expand(-1, -1, BLOCK))[:, 0].double().cumsum(dim=-1)
+    return (block * BLOCK + first_above(inside, target - before))[:, 0]
+
+
+def first_above(cumulated: Tensor, target: Tensor) -> Tensor:
+    """
+    cumulated (B, n), not falling; target (B, 1) -> (B, 1), the first place above the target; where rounding left none,
+    the last that adds something.
+    """
+    last = (cumulated < cumulated[:, -1:]).sum(dim=-1, keepdim=True)
+    return torch.minimum(torch.searchsorted(cumulated, target, right=True), last)

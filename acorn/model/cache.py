@@ -21,7 +21,7 @@ from torch import Tensor
 class KVCache:
     """
     k, v: (n_layer, slots, n_kv_head, S, head_dim), allocated once.
-    ids: (slots, S) int64, the tokens themselves, for models that look at the one before (`preceding`); unused by others.
+    ids: (slots, S) int64, the tokens themselves, for models that look at the one before (`preceding`); else unused.
     lengths: (batch,) int64, tokens held by each row. It lives on the CPU whatever the device: the shapes of every
     forward follow from it, and reading it back from an accelerator would stall each step.
     """

@@ -102,3 +102,43 @@ def test_bf16_model_gets_a_bf16_cache(random_nano):
     model.compute_dtype = torch.bfloat16
     assert model.new_cache(1, 4).k.dtype == torch.bfloat16
     assert in_chunks(model, random_ids(1, 4), 2).dtype == torch.float32
+
+
+@torch.no_grad()
+def test_rows_join_from_another_cache(nano):
+    """Three copies of a row that was read elsewhere join one that runs, more rows than a row has tokens."""
+    ids, more = random_ids(2, 6), random_ids(4, 1, seed=1)
+    running, read = nano.new_cache(20, 8), nano.new_cache(2, 6)
+    nano(ids, read)
+    running.keep([])
+    running.add(read, 0, 4)
+    running.add(read, 1, 6, copies=3)
+    assert running.batch == 4 and running.slots == 20 and running.lengths.tolist() == [4, 6, 6, 6]
+    got = nano(more, running)
+    for row, (source, n) in enumerate([(0, 4), (1, 6), (1, 6), (1, 6)]):
+        whole = torch.cat([ids[source, :n], more[row]])[None]
+        torch.testing.assert_close(got[row], nano(whole)[0, n:], rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="17 rows of 2 tokens do not fit: 16 of 8"):
+        running.add(read, 0, 2, copies=17)
+
+
+@torch.no_grad()
+def test_more_rows_than_tokens(nano):
+    cache, ids = nano.new_cache(40, 5), random_ids(40, 5)
+    nano(ids[:, :4], cache)
+    cache.lengths[3] = 2
+    again = nano(ids[:, 4:], cache)
+    torch.testing.assert_close(again[0], nano(ids[:1])[0, 4:], rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_row_can_be_taken_out(nano):
+    cache, ids = nano.new_cache(3, 8), random_ids(3, 6)
+    nano(ids, cache)
+    taken = cache.take(1, 5)
+    assert taken.batch == 1 and taken.capacity == 5 and taken.lengths.tolist() == [5]
+    cache.k.zero_()
+    back = nano.new_cache(1, 8)
+    back.keep([])
+    back.add(taken, 0, 5)
+    torch.testing.assert_close(nano(ids[1:2, 5:], back)[0], nano(ids[1:2])[0, 5:], rtol=1e-5, atol=1e-5)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from acorn.errors import UserError
-from acorn.infer.engine import Engine, Event, fill_gaps
+from acorn.infer.engine import Engine, Event
 from acorn.infer.sample import Sampling, pick, stream_of_draws
+from acorn.infer.scheduler import fill_gaps
 
 GREEDY = Sampling(temperature=0, max_tokens=8)
 
@@ -74,7 +75,7 @@ def test_rows_leave_when_they_are_done(reciter, tokenizer):
 def test_long_prompts_of_many_rows_are_read_in_chunks(nano, tokenizer, monkeypatch):
     prompts = random_prompts(60, 33, 32, 5, 64)
     whole = Engine(nano, tokenizer).complete(prompts, GREEDY)
-    monkeypatch.setattr("acorn.infer.engine.PREFILL_LOGITS", 1)
+    monkeypatch.setattr("acorn.infer.scheduler.READ_ALONE", 16)
     assert Engine(nano, tokenizer).complete(prompts, GREEDY) == whole
 
 
@@ -88,6 +89,76 @@ def test_same_seed_same_reply_other_seed_another(nano, tokenizer):
     assert texts(1) == first and texts(2) != first and texts(None) != texts(None)
     assert len({tuple(ids) for ids in first}) == 3  # equal prompts, different rows
     assert [r.ids for r in engine.complete([prompt], Sampling(seed=1, max_tokens=12))] == first[:1]
+
+
+# --- samples, refills, settings of each row ---------------------------------------------------------------------------
+
+
+def read_tokens(model):
+    """Counts what a Reciter reads with more than one token a row: prompts."""
+    return sum(rows * tokens for rows, tokens in model.forwards if tokens > 1)
+
+
+def test_a_prompt_is_read_once_for_all_its_samples(reciter, tokenizer):
+    model = reciter("abcdefghijkl")
+    engine = Engine(model, tokenizer)
+    prompts, sampling = [[0] * 5, [1] * 5, [0] * 5], Sampling(temperature=0, max_tokens=3)
+    assert [r.text for r in engine.complete(prompts, sampling, samples=4)] == ["efg"] * 12
+    assert model.forwards == [(2, 5), (12, 1), (12, 1)]  # two distinct prompts, then twelve rows
+    model.forwards.clear()
+    assert len(Engine(model, tokenizer, max_batch=3).complete(prompts, sampling, samples=4)) == 12
+    assert read_tokens(model) == 10  # also when the samples do not fit into one batch
+
+
+@pytest.mark.parametrize("max_batch", [64, 7, 1])
+def test_samples_are_the_rows_of_their_numbers(nano, tokenizer, max_batch):
+    prompts, sampling = random_prompts(9, 2, 30), Sampling(seed=3, max_tokens=12)
+    replies = Engine(nano, tokenizer, max_batch).complete(prompts, sampling, samples=4)
+    stops = Engine(nano, tokenizer).stop_ids
+    assert [r.ids for r in replies] == [plain_decode(nano, prompts[n // 4], sampling, stops, n) for n in range(12)]
+    assert len({tuple(r.ids) for r in replies}) == 12
+
+
+def test_free_slots_are_refilled_at_once(reciter, tokenizer):
+    """Replies of 8, 7, ... tokens in two slots: no step has an idle slot while a prompt waits."""
+    model = reciter("abcdefgh")
+    model.config.block_size = 9
+    prompts = [[0] * n for n in (1, 2, 3, 4, 5, 6)]
+    replies = Engine(model, tokenizer, max_batch=2).complete(prompts, Sampling(temperature=0, stop=["h"]))
+    assert [r.text for r in replies] == ["abcdefg", "bcdefg", "cdefg", "defg", "efg", "fg"]
+    steps = [rows for rows, tokens in model.forwards if tokens == 1]
+    said = sum(len(r.ids) for r in replies)
+    # the first token of a row comes from reading its prompt
+    assert sum(steps) == said - 6 and steps.count(1) <= 3
+
+
+def test_every_row_has_its_own_settings(nano, tokenizer):
+    prompts = random_prompts(9, 2, 30, 2, 17, 1, 5)
+    each = [*SAMPLINGS.values(), Sampling(seed=9, top_k=1), Sampling(seed=1, max_tokens=3, stop=["q"]), GREEDY]
+    engine = Engine(nano, tokenizer)
+    mixed = engine.complete(prompts, each)
+    for n, (prompt, sampling) in enumerate(zip(prompts, each)):
+        assert mixed[n].ids == plain_decode(nano, prompt, sampling, engine.stop_ids, n), f"row {n}"
+
+
+def test_as_many_settings_as_prompts(nano, tokenizer):
+    with pytest.raises(ValueError, match="2 prompts, but 1 samplings"):
+        Engine(nano, tokenizer).complete([[1], [2]], [GREEDY])
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_logprobs_are_the_models_own(nano, tokenizer, n):
+    prompts = random_prompts(9, 2)
+    sampling = Sampling(seed=1, temperature=0.3, top_k=5, repetition_penalty=1.3, max_tokens=6, logprobs=n)
+    for prompt, reply in zip(prompts, Engine(nano, tokenizer).complete(prompts, sampling)):
+        with torch.no_grad():
+            logprobs = nano(torch.tensor([prompt + reply.ids]))[0, len(prompt) - 1 : -1].log_softmax(-1)
+        own = logprobs.gather(1, torch.tensor(reply.ids)[:, None])[:, 0]
+        torch.testing.assert_close(torch.tensor(reply.logprobs), own, rtol=1e-4, atol=1e-5)
+        best = logprobs.topk(n)
+        assert [[i for i, _ in step] for step in reply.top] == best.indices.tolist()
+    quiet = Engine(nano, tokenizer).complete(prompts, Sampling(max_tokens=2))[0]
+    assert quiet.logprobs is None and quiet.top is None
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -206,7 +277,7 @@ def test_the_model_is_given_back_as_it_was(random_nano, tokenizer):
         stream = engine.stream([[1, 2]], GREEDY)
         next(stream)
         assert not torch.is_inference_mode_enabled()  # while it waits, we compute what we like
-        assert model.training is False
+        assert model.training is training  # decoding has a copy of its own
         stream.close()
         assert model.training is training
         engine.complete([[1, 2]], GREEDY)
@@ -214,6 +285,16 @@ def test_the_model_is_given_back_as_it_was(random_nano, tokenizer):
         model(torch.tensor([[1, 2, 3]])).sum().backward()
         assert all(p.grad is not None for p in model.parameters())
     gc.collect()
+
+
+def test_a_call_sees_the_weights_as_they_are(random_nano, tokenizer):
+    model, other, (prompt,) = random_nano(seed=0), random_nano(seed=1), random_prompts(5)
+    engine = Engine(model, tokenizer)
+    before = engine.complete([prompt], GREEDY)
+    for mine, theirs in zip(model.parameters(), other.parameters()):
+        mine.data.copy_(theirs)  # the way an optimizer does it, unseen by version counters
+    after = engine.complete([prompt], GREEDY)
+    assert after != before and after == Engine(other, tokenizer).complete([prompt], GREEDY)
 
 
 def test_two_streams_at_once_do_not_mix(nano, tokenizer):

@@ -133,14 +133,18 @@ class Parrot(torch.nn.Module):
         super().__init__()
         self.inner, self.tokenizer, self.prompts = reciter(""), tokenizer, []
         self.config, self.new_cache, self.interrupt_at = self.inner.config, self.inner.new_cache, interrupt_at
+        self.head = torch.nn.Identity()
 
-    def forward(self, ids, cache=None):
+    def __deepcopy__(self, memo):
+        return self
+
+    def features(self, ids, cache):
         if ids.shape[1] > 1:
             self.prompts.append(self.tokenizer.decode(ids[0].tolist()))
             self.says = iter([*b"ok", self.tokenizer.special("<|assistant_end|>")])
         elif self.interrupt_at == len(self.prompts):
             raise KeyboardInterrupt
-        logits = self.inner(ids, cache) * 0
+        logits = self.inner.features(ids, cache) * 0
         logits[:, -1, next(self.says)] = 1
         return logits
 
