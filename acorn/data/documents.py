@@ -219,15 +219,16 @@ def read_jsonl(path: Path, counts: Counts, text_key: str, named: bool) -> Iterat
             yield from usable(text, where, counts)
 
 
-def lines(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
-    """Lines without their ends; None for a line of more than MAX_BYTES, which is never held as a whole."""
+def lines(chunks: Iterable[bytes], limit: int | None = None) -> Iterator[bytes | None]:
+    """Lines without their ends; None for one of more than `limit` (MAX_BYTES) bytes, which is never held as a whole."""
+    limit = MAX_BYTES if limit is None else limit
     rest, too_long = b"", False
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
-            yield None if too_long else line
+            yield None if too_long or len(line) > limit else line
             too_long = False
-        if too_long or len(rest) > MAX_BYTES:
+        if too_long or len(rest) > limit:
             rest, too_long = b"", True
     if rest or too_long:
         yield None if too_long else rest

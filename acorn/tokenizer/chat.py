@@ -128,61 +128,71 @@ def parse_reply(tokenizer, ids: list[int]) -> list[dict]:
     return parts
 
 
+class BadChat(UserError):
+    """What is wrong with a conversation; `cause` is the same for all that have it, so that they can be counted."""
+
+    def __init__(self, cause: str, message: str):
+        super().__init__(message)
+        self.cause = cause
+
+
 def check(messages: list[dict], silence: bool = False) -> None:
     """
     At most one system message, first; then user and assistant by turns, nobody with empty hands. `silence` lets pass
-    an assistant that said nothing: models do, and the talk goes on.
+    an assistant that said nothing: models do, and the talk goes on. Otherwise BadChat.
     """
     if not isinstance(messages, list):
-        raise UserError(f"a conversation is a list of messages, not {show(messages)}")
+        raise BadChat("wrong type", f"a conversation is a list of messages, not {show(messages)}")
     if not messages:
-        raise UserError("a conversation needs at least one message")
+        raise BadChat("empty", "a conversation needs at least one message")
     turn = "user"
     for i, message in enumerate(messages):
         if not isinstance(message, dict):
-            raise UserError(f"message {i} is {show(message)}; it must be an object with role and content")
+            raise BadChat("wrong type", f"message {i} is {show(message)}; it must be an object with role and content")
         role = message.get("role")
         if role not in ROLES:
-            raise UserError(f"message {i} has the role {show(role)}; roles are {', '.join(ROLES)}")
+            raise BadChat("unknown role", f"message {i} has the role {show(role)}; roles are {', '.join(ROLES)}")
         if role == "system" and i:
-            raise UserError(f"message {i} is a system message; only the first message can be one")
+            raise BadChat("wrong order", f"message {i} is a system message; only the first message can be one")
         if role not in ("system", turn):
-            raise UserError(f"message {i} comes from {role}, but it is {turn}'s turn; the two speak by turns")
+            raise BadChat(
+                "wrong order", f"message {i} comes from {role}, but it is {turn}'s turn; the two speak by turns"
+            )
         check_content(message.get("content"), f"message {i} ({role})", role, silence and role == "assistant")
         if role != "system":
             turn = "assistant" if turn == "user" else "user"
     if messages[-1]["role"] == "system":
-        raise UserError("a conversation needs at least one message from the user")
+        raise BadChat("no question", "a conversation needs at least one message from the user")
 
 
 def check_content(content, where: str, role: str, silence: bool) -> None:
     """where: 'message 1 (assistant)', for the text of errors."""
     if isinstance(content, str):
         if not silence and not content.strip():
-            raise UserError(f"{where} is empty: content is {show(content)}")
+            raise BadChat("empty turn", f"{where} is empty: content is {show(content)}")
         return
     if not isinstance(content, list):
         kind = type(content).__name__
-        raise UserError(f"{where} has content of type {kind}; it must be a string or a list of parts")
+        raise BadChat("wrong type", f"{where} has content of type {kind}; it must be a string or a list of parts")
     before, said = None, silence
     for k, part in enumerate(content):
         at = f"{where}, content[{k}]"
         if not isinstance(part, dict):
-            raise UserError(f"{at} is {show(part)}; a part is an object with type and text")
+            raise BadChat("wrong type", f"{at} is {show(part)}; a part is an object with type and text")
         kind, text = part.get("type"), part.get("text")
         if kind not in PARTS:
-            raise UserError(f"{at} has the type {show(kind)}; types are {', '.join(PARTS)}")
+            raise BadChat("unknown part", f"{at} has the type {show(kind)}; types are {', '.join(PARTS)}")
         if not isinstance(text, str):
-            raise UserError(f"{at} ({kind}) has text of type {type(text).__name__}; it must be a string")
+            raise BadChat("wrong type", f"{at} ({kind}) has text of type {type(text).__name__}; it must be a string")
         if kind != "text" and role != "assistant":
-            raise UserError(f"{at} has the type {kind!r}; only the assistant has a tool")
+            raise BadChat("tool out of place", f"{at} has the type {kind!r}; only the assistant has a tool")
         if kind == "output" and before != "python":
-            raise UserError(f"{at} is an output, but no python call stands before it")
+            raise BadChat("tool out of place", f"{at} is an output, but no python call stands before it")
         if kind == "python" and not silence and not text.strip():
-            raise UserError(f"{at} is an empty python call")
+            raise BadChat("empty turn", f"{at} is an empty python call")
         before, said = kind, said or bool(text.strip())
     if not said:
-        raise UserError(f"{where} is empty: content is {show(content)}")
+        raise BadChat("empty turn", f"{where} is empty: content is {show(content)}")
 
 
 def show(value) -> str:
