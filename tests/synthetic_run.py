@@ -64,11 +64,15 @@ EVALUATION = {
     "run": "oak",
     "stage": "sft",
     "checkpoint": "runs/oak/sft/checkpoint-000200",
-    "bpb": {"value": 0.7012, "bytes": 250_000, "documents": 120, "tokens": 90_000},
+    "bpb": {"value": 0.7012, "stderr": 0.01, "bytes": 250_000, "documents": 120, "tokens": 90_000},
     "tasks": {
         "garden": {
             "version": 1,
+            "hash": "12" * 32,
             "n": 200,
+            "chance": 0.0,
+            "stderr": 0.0278,
+            "centred": 0.81,
             "valid": {"value": 0.965, "low": 0.9295, "high": 0.9830},
             "right": {"value": 0.81, "low": 0.7499, "high": 0.8584},
             "by_kind": {"one": {"n": 120, "valid": 118, "right": 110}, "two": {"n": 80, "valid": 75, "right": 52}},
@@ -100,6 +104,26 @@ DATA = {
 }
 
 
+def score(folder: Path, stage: str, right: int, core: float) -> None:
+    """An eval.json of the stage's own, `right` of 200 requests, with CORE of two tasks."""
+
+    def share(hits: int, n: int) -> dict:
+        return {"value": hits / n, "low": max(0.0, hits / n - 0.05), "high": min(1.0, hits / n + 0.05)}
+
+    garden = {**EVALUATION["tasks"]["garden"], "right": share(right, 200), "valid": share(195, 200)}
+    parts = {
+        name: {"n": 100, "kind": "schema", "shots": 10, "right": share(round(50 + 50 * core), 100), "stderr": 0.05,
+               "chance": 0.5, "centred": core, "hash": "34" * 32, "seconds": 1.0}
+        for name in ("winogrande", "copa")
+    }  # fmt: skip
+    about = {"version": 1, "hash": "56" * 32, "n": 200, "stderr": 0.02, "seconds": 2.0}
+    overall = {**about, "centred": {"value": core, "low": core - 0.04, "high": core + 0.04}, "tasks": parts}
+    result = {"run": "oak", "stage": stage, "checkpoint": f"{stage}/checkpoint-{STAGES[stage][0]:06d}"}
+    write_json(
+        folder / stage / "eval.json", {**result, "tasks": {"garden": garden, "core": overall}, "bpb": EVALUATION["bpb"]}
+    )
+
+
 def make(folder: Path, stages=("base", "sft"), evaluated: bool = True, timed: bool = True) -> Path:
     for name in stages:
         make_stage(folder / name, *STAGES[name])
@@ -126,7 +150,7 @@ def make_stage(folder: Path, steps: int, first: float, last: float, seconds: flo
         if (step + 1) % (steps // 10) == 0:
             rows.append({**at, "eval": True, held_out: loss / 2})
             if folder.name == "rl":
-                rows[-1] |= {"pass@1": 0.5 + done / 4, "pass@4": 0.75}
+                rows[-1] |= {"pass@1": 0.5 + done / 4, "pass@4": 0.75, "greedy": 0.6 + done / 5, "valid": 0.97}
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "run.toml").write_text(f"steps = {steps}\nseed = 1\n")
     write_json(folder / "env.json", ENVIRONMENT)

@@ -67,7 +67,8 @@ def show(runs: list[dict]) -> None:
                  Path(stage["checkpoint"]).name if stage["checkpoint"] else "none"]
                 for stage in run["stages"]] or [["nothing trained yet", "", "", "", ""]]  # fmt: skip
         for i, row in enumerate(rows):
-            table.add_row(*map(escape, [run["name"] if i == 0 else "", *row, *(end if i == 0 else ["", ""])]))
+            cells = [run["name"] if i == 0 else "", *row, *(end if i == 0 else ["", ""])]
+            table.add_row(*(escape(one_line(cell)) for cell in cells))
     console.print(table)
     for run in runs:
         for name, task in run["eval"].items():

@@ -12,7 +12,7 @@ def test_report_prints_the_card_and_writes_it(make_run, acorn):
     folder = make_run()
     code, out, err = acorn("report", "oak")
     assert code == 0 and err == "written: runs/oak/report.json, report.md, report.html\n"
-    for part in ("oak: report card\nOf 200 held-out garden requests", "do what was asked", "validates, but: trees is 2",
+    for part in ("oak: report card\nOf 200 held-out garden requests", "garden: right", "validates, but: trees is 2",
                  "base: steps 600, tokens 4,915,200", "done before", "torch 2.13.0", "peak memory"):  # fmt: skip
         assert part in out
     assert acorn("report", str(folder))[0] == 0, "a path is as good as a name"
@@ -36,7 +36,7 @@ def test_text_of_data_is_never_obeyed_by_a_terminal(make_run, acorn):
     data["tasks"] = {"[blink]g\x1b": {**data["tasks"]["garden"], "samples": [sample]}}
     (folder / "eval.json").write_text(json.dumps(data))
     code, out, _ = acorn("report", "oak")
-    assert code == 0 and "[red]a␛[2J" in out and "[/bold]␛]0;title␇�5m�" in out and "[blink]g␛: do what" in out
+    assert code == 0 and "[red]a␛[2J" in out and "[/bold]␛]0;title␇�5m�" in out and "[blink]g␛: right" in out
     assert not set(map(ord, out)) & {*range(9), *range(11, 32), *range(127, 160)}
 
 

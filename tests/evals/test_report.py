@@ -56,11 +56,11 @@ def test_the_file_says_it_all(make_run):
     text = markdown(gather(make_run()))
     for line in (
         "# oak: report card",
-        "Of 200 held-out garden requests 96.5 % (93.0–98.3) validate and 81.0 % (75.0–85.8) do what was asked. "
+        "Of 200 held-out garden requests 96.5 % (93.0–98.3) get a valid reply, 81.0 % (75.0–85.8) a right one. "
         "180,225 parameters, trained for 7:00 on A CPU, 2 threads.",
         "|  | BASE | SFT | chance | n |",
-        "| garden: do what was asked | – | 81.0 % (75.0–85.8) | – | 200 |",
-        "| bits per byte | – | 0.7012 | – | 120 |",
+        "| garden: right | – | 81.0 % (75.0–85.8) | – | 200 |",
+        "| bits per byte | – | 0.7012 (0.6816–0.7208) | – | 120 |",
         "| one | 98.3 % (94.1–99.5) | 91.7 % (85.3–95.4) | 120 |",
         "one: **right**\n\nRequest: a private plot \\| herbs",
         "two: **validates, but: trees is 2, not 3**",
@@ -73,7 +73,7 @@ def test_the_file_says_it_all(make_run):
         "acorn speedrun configs/cpu.toml",
     ):
         assert line in text, line
-    assert "$2.50 an hour".replace("$", "\\$") in text, "the assumption is named with its value"
+    assert "40 % are assumed to be reached, at \\$2.50 an hour" in text, "the assumption is named with its value"
 
 
 def test_all_three_files_are_written_and_a_second_time_they_are_the_same(make_run):
@@ -176,7 +176,7 @@ def test_results_of_an_older_checkpoint_and_of_other_versions_are_said(make_run)
     )
     notes = gather(folder)["notes"]
     assert notes[0].startswith("The results of sft are those of sft/checkpoint-000100, the newest checkpoint is sft/")
-    assert notes[1] == "garden: its versions differ (1, 2), so its stages do not compare."
+    assert notes[1] == "garden: the stages were not asked the same, so their results do not compare."
 
 
 def test_stages_of_different_commits_are_said(make_run):
@@ -225,9 +225,8 @@ def test_values_of_other_types_count_as_absent(make_run, name):
     good = json.loads(path.read_text())
 
     for i, where in enumerate(places(good)):
-        for wrong in (WRONG[i % len(WRONG)], WRONG[(i + 5) % len(WRONG)]):
-            path.write_text(json.dumps(replaced(good, where, wrong)))
-            markdown(gather(folder))
+        path.write_text(json.dumps(replaced(good, where, WRONG[(i * 5) % len(WRONG)])))
+        markdown(gather(folder))
 
 
 def places(value, at=()):
@@ -263,12 +262,9 @@ def test_results_of_every_stage_stand_in_one_table(make_run):
     assert acc["cells"]["rl"] == {"value": 0.5, "low": pytest.approx(0.402), "high": pytest.approx(0.598), "n": 100}
     assert bpb["metric"] == "bpb" and list(bpb["cells"]) == ["sft"]
     text = markdown(report)
-    assert (
-        "| garden: do what was asked | 10.0 % (0.0–20.0) | – | 81.0 % (75.0–85.8) | 90.0 % (80.0–100.0) | – | 200 |"
-        in text
-    )
+    assert "| garden: right | 10.0 % (0.0–20.0) | – | 81.0 % (75.0–85.8) | 90.0 % (80.0–100.0) | – | 200 |" in text
     assert "| arc: acc | 50.0 % (40.2–59.8) | – | – | 50.0 % (40.2–59.8) | 25.0 % | 100 |" in text
-    assert "| in training: pass@1 | – | – | – | 0.7500 | – | – |" in text
+    assert "| pass@1 | – | – | – | 75.0 % |" in text
 
 
 def test_a_stages_own_file_wins(tmp_path):
@@ -281,7 +277,7 @@ def test_a_stages_own_file_wins(tmp_path):
 
 def test_a_metric_is_known_by_its_look():
     task = {"n": 9, "version": 2, "chance": 0.5, "seconds": 3, "hash": "x", "stderr": 0.1, "flag": True,
-            "core": {"value": 0.2, "low": 0.1, "high": 0.3}, "acc": 0.4, "text": "0.4", "empty": {}}  # fmt: skip
+            "core": {"value": 0.2, "low": 0.1, "high": 0.3}, "acc": 0.4, "acc_stderr": 0.1, "empty": {}}  # fmt: skip
     found = metrics(task)
     assert found["core"] == {"value": 0.2, "low": 0.1, "high": 0.3} and set(found) == {"core", "acc"}
     assert found["acc"] == {"value": 0.4, "low": pytest.approx(0.204), "high": pytest.approx(0.596)}
@@ -291,7 +287,8 @@ def test_samples_show_right_and_wrong_of_every_kind():
     samples = [
         {"kind": k, "right": r, "request": i} for i, (k, r) in enumerate([("b", 0), ("a", 1), ("a", 1), ("b", 1)])
     ]
-    assert [s["request"] for s in pick_samples({"samples": [*samples, "junk", None]})] == ["1", "3", "0"]
+    assert [s["request"] for s in pick_samples({"valid": {}, "samples": [*samples, "junk", None]})] == ["1", "3", "0"]
+    assert [s["request"] for s in pick_samples({"samples": samples})] == ["1", "3"], "of chosen answers only two"
     long = pick_samples({"samples": [{"reply": "x\n" * 100}]})[0]
     assert long["reply"].count("x") == 40 and long["more_lines"] == 60
     assert pick_samples({"samples": 3}) == []

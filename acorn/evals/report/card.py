@@ -3,35 +3,47 @@ What the card says, apart from how it looks: report.json -> sections of a few ki
 Markdown file and the page each draw these blocks in their way, so that none of them knows more than another.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from acorn.checkpoint import STAGES
 from acorn.evals.intervals import wilson
 from acorn.evals.report.files import LAST
-from acorn.evals.report.units import bytes_text, count, dollars, duration, interval, percent, power, share, short
+from acorn.evals.report.units import brief, bytes_text, count, dollars, duration, interval, percent, power, short
 from acorn.runlog import clock
 
-NAMES = {"right": "do what was asked", "valid": "validate", "bpb": "bits per byte", "val_bpb": "bits per byte",
-         "val_loss": "loss, nats per token"}  # fmt: skip
-PLAIN = ("bpb", "loss", "reward", "core", "centered", "centred", "mean_")  # metrics that are no share of something
+NAMES = {"bpb": "bits per byte", "val_bpb": "bits per byte", "val_loss": "loss, nats per token",
+         "normalised": "right, by character", "greedy": "right, greedy"}  # fmt: skip
+PLAIN = ("bpb", "loss", "reward", "centred")  # metrics that are no share of something
+PARTS = ("tokenizer", "data", *reversed(STAGES), "eval")  # of the pipeline, in order
+SHARES = r"right|greedy|valid|pass@\d+"  # figures of a log that are shares
+HEADLINES = ("right", "centred", "valid", "bpb")  # metrics that may stand at the top, in this order
 
 
 @dataclass(frozen=True)
-class Share:
-    """A cell that can be drawn: a share with its 95 % interval, and what guessing would reach."""
+class Figure:
+    """A cell with a result: its value, the 95 % interval if there is one, and of a share what guessing would reach."""
 
     value: float
     low: float | None = None
     high: float | None = None
     chance: float | None = None
+    share: bool = True
+
+    def main(self) -> str:
+        return percent(self.value) if self.share else figure(self.value)
+
+    def span(self) -> str:
+        if self.low is None or self.high is None:
+            return ""
+        return interval(self.low, self.high) if self.share else f"{figure(self.low)}–{figure(self.high)}"
 
     def __str__(self) -> str:
-        if self.low is None or self.high is None:
-            return percent(self.value)
-        return share({"value": self.value, "low": self.low, "high": self.high})
+        return f"{self.main()} ({self.span()})" if self.span() else self.main()
 
 
-Cell = str | Share
+Cell = str | Figure
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ class Curves:
 class Tile:
     value: str
     label: str
-    detail: str
+    details: list[str]
 
 
 @dataclass(frozen=True)
@@ -98,49 +110,41 @@ def tiles(report: dict) -> list[Tile]:
     found, results, stages = [], report["results"], list(report["results"]["stages"])
     if stages:
         last, before = stages[-1], stages[:-1]
-        scored = [row for row in results["rows"] if last in row["cells"]]
-        scored.sort(key=lambda row: {"right": 0, "valid": 1, "bpb": 3}.get(row["metric"], 2))
-        for row in scored[:3]:
-            cell = row["cells"][last]
-            detail = f"after {last}"
-            if is_share(row) and cell["low"] is not None:
-                detail = f"95 % sure of {interval(cell['low'], cell['high'])}, {cell['n']:,} asked, after {last}"
-            elif row["metric"] == "bpb":
-                detail = f"{cell['n']:,} held-out documents, after {last}"
-            earlier = [stage for stage in before if stage in row["cells"]]
-            if earlier:
-                detail += f"; {plain(row, earlier[-1])} after {earlier[-1]}"
-            what = (
-                f"of {row['task']} replies {NAMES[row['metric']]}"
-                if row["metric"] in ("right", "valid")
-                else label(row)
+        scored = [row for row in results["rows"] if last in row["cells"] and row["metric"] in HEADLINES]
+        scored.sort(key=lambda row: HEADLINES.index(row["metric"]))
+        for row in scored[:4]:
+            now = cell_of(row, last)
+            details = [f"95 % interval {now.span()}"] if now.span() else []
+            details.append(
+                f"{row['cells'][last]['n']:,} {'documents' if row['metric'] == 'bpb' else 'asked'}, after {last}"
             )
-            found.append(Tile(plain(row, last), what, detail))
+            earlier = [stage for stage in before if stage in row["cells"]]
+            details += [f"before: {cell_of(row, earlier[-1]).main()} after {earlier[-1]}"] if earlier else []
+            found.append(Tile(now.main(), label(row), details))
     model, machine = report["model"], report["environment"]
-    where = f" on {machine['device']}" if machine.get("device") else ""
     if seconds := report["time"]["seconds"]:
-        what = "from start to end" if report["time"]["parts"] else "of training"
         threads = f", {machine['threads']} threads" if machine.get("threads") else ""
-        found.append(Tile(clock(seconds), what, f"{where.strip()}{threads}" or "machine not known"))
+        where = f"{machine['device']}{threads}" if machine.get("device") else "machine not known"
+        found.append(Tile(clock(seconds), "from start to end" if report["time"]["parts"] else "of training", [where]))
     if model.get("parameters"):
-        found.append(
-            Tile(count(model["parameters"]), "parameters", f"{bytes_text(report['sizes']['weights_bytes'])} of weights")
-        )
+        weights = f"{bytes_text(report['sizes']['weights_bytes'])} of weights"
+        found.append(Tile(count(model["parameters"]), "parameters", [weights]))
     return found
 
 
 def summary(report: dict) -> str:
     """The run in one or two sentences."""
     said, stages = [], list(report["results"]["stages"])
-    by_task: dict[str, dict[str, str]] = {}
+    by_task: dict[str, dict[str, Figure]] = {}
     for row in report["results"]["rows"]:
         if stages and stages[-1] in row["cells"] and row["metric"] in ("right", "valid"):
-            cell = row["cells"][stages[-1]]
-            by_task.setdefault(row["task"], {"n": f"{cell['n']:,}"})[row["metric"]] = str(as_share(row, cell))
+            by_task.setdefault(row["task"], {})[row["metric"]] = cell_of(row, stages[-1])
     for name, found in by_task.items():
-        verbs = {"valid": "validate", "right": "do what was asked"}
-        what = " and ".join(f"{found[key]} {verb}" for key, verb in verbs.items() if key in found)
-        said.append(f"Of {found['n']} held-out {name} requests {what}.")
+        if set(found) == {"right", "valid"}:
+            n = report["results"]["asked"][name]["n"]
+            said.append(
+                f"Of {n:,} held-out {name} requests {found['valid']} get a valid reply, {found['right']} a right one."
+            )
     seconds = sum(stage["seconds"] for stage in report["stages"])
     size_text = f"{count(report['model']['parameters'])} parameters" if report["model"] else "A model"
     machine = report["environment"]
@@ -153,32 +157,44 @@ def results_section(report: dict) -> Section:
     results, blocks = report["results"], []
     stages = [s["name"] for s in report["stages"]]
     stages = [*stages, *(s for s in results["stages"] if s not in stages)]
-    rows: list[list[Cell]] = []
-    for row in results["rows"]:
-        cells = [row["cells"].get(stage) for stage in stages]
-        asked = " / ".join(dict.fromkeys(f"{cell['n']:,}" for cell in cells if cell and cell["n"])) or "–"
-        chance = percent(row["chance"]) if row["chance"] and is_share(row) else "–"
-        shown = [
-            as_share(row, cell) if cell and is_share(row) else figure(cell["value"]) if cell else "–" for cell in cells
-        ]
-        rows.append([label(row), *shown, chance, asked])
-    rows += in_training(report, stages)
+    rows = [result_row(row, label(row), stages) for row in results["rows"]]
+    head = ["", *map(str.upper, stages), "chance", "n"]
     if rows:
-        caption = "Shares with their 95 % intervals. n: how many were asked; for bits per byte, how many documents."
-        blocks.append(Table(["", *map(str.upper, stages), "chance", "n"], rows, caption=caption))
+        caption = "With 95 % intervals. n: how many were asked; for bits per byte, how many documents."
+        blocks.append(Table(head, rows, caption=caption))
+    if rows := in_training(report, stages):
+        blocks.append(
+            Table(["", *map(str.upper, stages)], rows, caption="Held out, at the end of each stage's training")
+        )
+    for name, found in results["parts"].items():
+        part_rows = [result_row(row, row["task"], stages) for row in found]
+        blocks.append(Table(head, part_rows, caption=f"{title_of(name)}: right answers by task"))
     for name, found in results["kinds"].items():
-        kinds = [[k["kind"], *(part_of(k, key) for key in ("valid", "right")), f"{k['n']:,}"] for k in found]
-        blocks.append(Table(["kind", "validate", "do what was asked", "n"], kinds, caption=f"{name} by kind"))
+        keys = [key for key in ("valid", "right") if any(key in kind for kind in found)]
+        kinds = [[k["kind"], *(part_of(k, key) for key in keys), f"{k['n']:,}"] for k in found]
+        blocks.append(Table(["kind", *keys, "n"], kinds, caption=f"{title_of(name)} by kind"))
     return Section("Results", blocks)
 
 
+def result_row(row: dict, name: str, stages: list[str]) -> list[Cell]:
+    cells = [cell_of(row, stage) if stage in row["cells"] else "–" for stage in stages]
+    asked = " / ".join(dict.fromkeys(f"{cell['n']:,}" for cell in row["cells"].values() if cell["n"])) or "–"
+    chance = percent(row["chance"]) if row["chance"] and is_share(row) else "–"
+    return [name, *cells, chance, asked]
+
+
 def in_training(report: dict, stages: list[str]) -> list[list[Cell]]:
-    """The last held-out figures of each stage's own log: rows of the results table."""
-    val = {stage["name"]: stage["val"] for stage in report["stages"]}
-    names = list(dict.fromkeys(name for figures in val.values() for name in figures))[:16]
-    return [[f"in training: {NAMES.get(name, name)}",
-             *(figure(val[s][name]["last"]) if name in val.get(s, {}) else "–" for s in stages), "–", "–"]
-            for name in names]  # fmt: skip
+    """The last held-out figures of each stage's own log, a row a figure."""
+    logs = {stage["name"]: stage["val"] for stage in report["stages"]}
+    rows: list[list[Cell]] = []
+    for name in list(dict.fromkeys(name for log in logs.values() for name in log))[:16]:
+        last = {stage: logged(name, log[name]["last"]) for stage, log in logs.items() if name in log}
+        rows.append([NAMES.get(name, name), *(last.get(stage, "–") for stage in stages)])
+    return rows
+
+
+def logged(name: str, value: float) -> Figure:
+    return Figure(value, share=bool(re.fullmatch(SHARES, name)) and 0 <= value <= 1)
 
 
 def samples_section(report: dict) -> Section:
@@ -204,7 +220,8 @@ def stage_facts(stage: dict) -> list[tuple[str, str]]:
     if stage["final_loss"] is not None:
         facts.append(("loss", f"{stage['first_loss']:.4f} → {stage['final_loss']:.4f}"))
     facts += [
-        (f"held-out {NAMES.get(name, name)}", figure(value["last"])) for name, value in list(stage["val"].items())[:6]
+        (f"held-out {NAMES.get(name, name)}", logged(name, value["last"]).main())
+        for name, value in list(stage["val"].items())[:6]
     ]
     if stage["skipped_steps"]:
         facts.append(("skipped steps", f"{stage['skipped_steps']:,}"))
@@ -217,7 +234,8 @@ def time_section(report: dict) -> Section:
     time, compute = report["time"], report["compute"]
     trained = {stage["name"]: stage for stage in report["stages"] if stage["steps"]}
     parts = {part["name"]: part for part in time["parts"]}
-    names = [*parts, *(name for name in trained if name not in parts)]
+    known = [name for name in PARTS if name in parts or name in trained]
+    names = [*known, *(name for name in parts if name not in PARTS)]
     rows: list[list[Cell]] = []
     for name in names:
         part, stage = parts.get(name), trained.get(name)
@@ -237,7 +255,7 @@ def compute_cells(compute: dict, name: str, trained: bool) -> list[str]:
         return ["–"] * 6
     speed = f"{short(found['flops_per_s'])}" if found["flops_per_s"] else "–"
     return [duration(found["seconds"]), count(found["tokens"]), power(found["flops"]), speed,
-            duration(found["gpu_seconds"]), dollars(found["dollars"])]  # fmt: skip
+            brief(found["gpu_seconds"]), dollars(found["dollars"])]  # fmt: skip
 
 
 def how_cost(report: dict) -> str:
@@ -245,12 +263,13 @@ def how_cost(report: dict) -> str:
     if compute["flops_per_token"] is None:
         return "The FLOPs of this model are not known, so neither is its cost."
     context = report["model"]["config"].get("block_size")
+    rollouts = "; the replies that rl makes to learn from are not counted" if "rl" in report["curves"] else ""
     return (
         f"FLOPs are tokens times {short(compute['flops_per_token'])}, those of training on one token at the full "
-        f"context of {context} tokens (forward and backward). One GPU and its cost are an estimate: "
-        f"{short(price['peak_flops'])} FLOP/s at its peak, of which {percent(price['use'])} are assumed, "
-        f"at ${price['dollars']:.2f} an hour. A small model reaches less. Other assumptions: acorn report "
-        "--gpu-tflops, --mfu, --dollars."
+        f"context of {context} tokens (forward and backward). One GPU and its cost are an estimate: of a peak of "
+        f"{price['peak_flops'] / 1e12:g} TFLOP/s {100 * price['use']:g} % are assumed to be reached, at "
+        f"${price['dollars']:.2f} an hour. A small model reaches less{rollouts}. For other assumptions: "
+        "`acorn report RUN --gpu-tflops N --mfu N --dollars N`."
     )
 
 
@@ -297,6 +316,13 @@ def provenance_section(report: dict) -> Section:
                 [stage["name"], f"{Path(stage['checkpoint']).name}, SHA-256 {stage['sha256'][:16] or 'not known'}"]
             )
         facts += [[f"{stage['name']}: {key}", value] for key, value in stage["imported"].items()]
+    for name, asked in report["results"]["asked"].items():
+        facts.append(
+            [
+                f"task {name}",
+                f"version {asked['version']}, SHA-256 of what was asked {asked['hash'][:16] or 'not known'}",
+            ]
+        )
     if report["time"]["started"]:
         facts.append(["started", f"{report['time']['started']}, finished {report['time']['finished']}"])
     elif env:
@@ -312,26 +338,29 @@ def provenance_section(report: dict) -> Section:
 
 
 def label(row: dict) -> str:
+    """'iac: right', 'CORE', 'bits per byte'"""
     name = NAMES.get(row["metric"], row["metric"])
-    return f"{row['task']}: {name}" if row["task"] else name
+    if not row["task"]:
+        return name
+    return title_of(row["task"]) if row["metric"] == "centred" else f"{title_of(row['task'])}: {name}"
+
+
+def title_of(task: str) -> str:
+    return {"core": "CORE", "chatcore": "ChatCORE"}.get(task, task)
 
 
 def is_share(row: dict) -> bool:
-    plain_name = any(word in f"{row['task']} {row['metric']}".lower() for word in PLAIN)
-    return not plain_name and all(0 <= cell["value"] <= 1 for cell in row["cells"].values())
+    plain = any(word in row["metric"].lower() for word in PLAIN)
+    return not plain and all(0 <= cell["value"] <= 1 for cell in row["cells"].values())
 
 
-def as_share(row: dict, cell: dict) -> Share:
-    return Share(cell["value"], cell["low"], cell["high"], row["chance"])
+def cell_of(row: dict, stage: str) -> Figure:
+    cell = row["cells"][stage]
+    return Figure(cell["value"], cell["low"], cell["high"], row["chance"], is_share(row))
 
 
 def part_of(kind: dict, key: str) -> Cell:
-    return Share(kind[key] / kind["n"], *wilson(kind[key], kind["n"])) if key in kind else "–"
-
-
-def plain(row: dict, stage: str) -> str:
-    value = row["cells"][stage]["value"]
-    return percent(value) if is_share(row) else figure(value)
+    return Figure(kind[key] / kind["n"], *wilson(kind[key], kind["n"])) if key in kind else "–"
 
 
 def figure(value: float) -> str:

@@ -13,34 +13,35 @@ LARGEST = 1e30  # what is larger has overflowed, and no axis holds it
 CHARTS = (
     ("Loss", "nats per token", r"loss|val_loss"),
     ("Held-out text", "bits per byte", r"val_bpb"),
-    ("Reward", "mean of a reply", r"reward|val_reward"),
-    ("Right answers", "share", r"right|val_right|pass@(\d+|k)|val_pass@(\d+|k)"),
+    ("Reward", "mean of a reply", r"reward"),
+    ("Right answers", "share", r"right|greedy|pass@\d+"),
+    ("Valid replies", "share", r"valid"),
     ("Throughput", "tokens per second", r"tokens_per_s"),
     ("Learning rate", "share of its peak", r"lr"),
     ("Gradient norm", "", r"grad_norm"),
 )  # fmt: skip
 NOT_DRAWN = {"step", "eval", "tokens", "time_s", "skipped"}
-NAMES = {"loss": "training", "val_loss": "held out", "val_bpb": "held out", "val_reward": "held out",
-         "val_right": "held out", "right": "rollouts"}  # fmt: skip
+NAMES = {"loss": "training", "val_loss": "held out", "val_bpb": "held out", "right": "practised",
+         "greedy": "held out, greedy", "valid": "held out, greedy"}  # fmt: skip
 
 
 def charts(rows: list[dict], stage: str) -> list[dict]:
     """
     [{"title", "unit", "steps": of the stage, "series": [...]}], a series being {"name", "figure"} with "points":
-    [[step, mean, low, high], ...] of training, or with "dots": [[step, value], ...] of evaluations. Steps of a line are
-    gathered into buckets; low and high are the least and the largest of a bucket.
+    [[steps done, mean, low, high], ...] of training, or with "dots": [[steps done, value], ...] of evaluations. Steps
+    of a line are gathered into buckets; low and high are the least and the largest of a bucket.
     """
     found: dict[tuple[str, bool], list[tuple[int, float]]] = {}
     for row in rows:
         scored = bool(row.get("eval"))
         for name, value in row.items():
             if name not in NOT_DRAWN and number(value) is not None and abs(value) < LARGEST:
-                found.setdefault((name, scored), []).append((row["step"], value))
+                found.setdefault((name, scored), []).append((row["step"] + 1, value))
     drawn, steps = [], max((row["step"] for row in rows), default=0) + 1
     for title, unit, pattern in CHARTS:
         mine = sorted((key for key in found if re.fullmatch(pattern, key[0])), key=lambda key: (key[1], key[0]))
         if mine:
-            unit = "policy gradient" if title == "Loss" and stage == "rl" else unit
+            unit = "" if title == "Loss" and stage == "rl" else unit  # of rewards, or of tokens: as rl was asked to
             lines = [series(key, found.pop(key)) for key in mine]
             drawn.append({"title": title, "unit": unit, "steps": steps, "series": lines})
     for name in sorted({name for name, _ in found}):
@@ -52,9 +53,8 @@ def charts(rows: list[dict], stage: str) -> list[dict]:
 
 def series(key: tuple[str, bool], points: list[tuple[int, float]]) -> dict:
     name, scored = key
-    label = NAMES.get(name, name)[:40]
+    label = NAMES.get(name, f"held out, {name}" if scored else name)[:40]
     if scored:
-        label = label if label != "rollouts" else "held out"
         return {"name": label, "figure": name[:40], "dots": [list(p) for p in thin(points, DOTS)]}
     return {"name": label, "figure": name[:40], "points": gather_buckets(points, BUCKETS)}
 

@@ -104,7 +104,7 @@ def read_rows(path: Path, problems: list[str]) -> list[dict]:
     for i, line in enumerate(lines, 1):
         try:
             row = parse(line)
-            if not isinstance(row, dict) or row["step"] is not count_of(row["step"]):
+            if not isinstance(row, dict) or not is_step(row["step"], row):
                 raise ValueError("not a row")
         except (ValueError, KeyError):
             if i < len(lines):
@@ -120,6 +120,12 @@ def read_rows(path: Path, problems: list[str]) -> list[dict]:
         some = ", ".join(map(str, bad[:5])) + (" …" if len(bad) > 5 else "")
         problems.append(f"{path}: {len(bad)} damaged line{'s' * (len(bad) > 1)} left out (line {some}).")
     return rows
+
+
+def is_step(step, row: dict) -> bool:
+    """Steps count from 0; an evaluation before the first has -1."""
+    first = -1 if row.get("eval") else 0
+    return isinstance(step, int) and not isinstance(step, bool) and first <= step < 1 << 63
 
 
 def stage_figures(folder: Path, problems: list[str], rows: list[dict] | None = None) -> dict | None:

@@ -17,7 +17,7 @@ from acorn.errors import UserError, did_you_mean
 from acorn.evals.report import files
 from acorn.evals.report.curves import charts
 from acorn.evals.report.files import count_of, listing, mapping, number, place, read_json, text_of
-from acorn.evals.report.results import kinds, pick_samples, read_results, table
+from acorn.evals.report.results import asked_of, kinds, parts, pick_samples, read_results, table
 from acorn.optim.plan import H100_DOLLARS, H100_FLOPS, H100_USE
 from acorn.runlog import write_json, write_text
 
@@ -82,6 +82,8 @@ def gather(folder: Path, price: Price = Price()) -> dict:
         "results": {
             "stages": {name: {"checkpoint": part["checkpoint"]} for name, part in results.items()},
             "rows": table(results),
+            "asked": {name: asked_of(task) for name, task in last["tasks"].items()},
+            "parts": parts(results),
             "kinds": {name: found for name, task in last["tasks"].items() if (found := kinds(task))},
             "samples": {name: found for name, task in last["tasks"].items() if (found := pick_samples(task))},
         },
@@ -218,9 +220,9 @@ def notes(report: dict, results: dict, environments: dict, timed: bool, problems
             found.append(f"The results of {stage} are those of {part['checkpoint']}, the newest checkpoint is "
                          f"{newest[stage]}: `acorn eval {run}`.")  # fmt: skip
     for task in sorted({name for part in results.values() for name in part["tasks"]}):
-        versions = {text_of(part["tasks"][task].get("version")) for part in results.values() if task in part["tasks"]}
-        if len(versions) > 1:
-            found.append(f"{task}: its versions differ ({', '.join(sorted(versions))}), so its stages do not compare.")
+        asked = [asked_of(part["tasks"][task]) for part in results.values() if task in part["tasks"]]
+        if any(one != asked[0] for one in asked):
+            found.append(f"{task}: the stages were not asked the same, so their results do not compare.")
     if not timed:
         found.append("Only the training itself is timed; `acorn speedrun` times the whole pipeline.")
     if len({text_of(env.get("commit")) for env in environments.values() if env}) > 1:

@@ -21,7 +21,7 @@ def markdown(report: dict) -> str:
 def render(block) -> list[str]:
     match block:
         case card.Text(text):
-            return [escape(text)]
+            return [escape(text, code=True)]
         case card.Code(text, caption):
             return [*([escape(caption)] if caption else []), fenced(text)]
         case card.Table(head, rows, words, caption):

@@ -8,7 +8,7 @@ from acorn.evals.report.curves import last_value
 from acorn.evals.report.markup import Markup, join, tag, text
 from acorn.evals.report.style import STYLE
 from acorn.evals.report.svg import chart_svg, interval_svg
-from acorn.evals.report.units import interval, percent, short
+from acorn.evals.report.units import short
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -37,7 +37,7 @@ def page(report: dict) -> str:
 def header(report: dict, sections: list[card.Section]) -> Markup:
     stages = join(tag("li", stage["name"]) for stage in report["stages"])
     tiles = [
-        tag("li", tag("b", tile.value), tag("span", tile.label), tag("small", tile.detail))
+        tag("li", tag("b", tile.value), tag("span", tile.label), *(tag("small", d) for d in tile.details))
         for tile in card.tiles(report)
     ]
     notes = [tag("li", with_code(note)) for note in report["notes"]]
@@ -61,7 +61,7 @@ def section(part: card.Section, numbers) -> Markup:
 def render(block, numbers) -> Markup:
     match block:
         case card.Text(words):
-            return tag("p", words, cls="small")
+            return tag("p", with_code(words), cls="small")
         case card.Code(words, caption):
             return tag("figure", tag("figcaption", caption), tag("pre", tag("code", words), tabindex="0"), cls="code")
         case card.Table():
@@ -84,18 +84,18 @@ def table(block: card.Table) -> Markup:
     rows = []
     for row in block.rows:
         cells = [tag("th", row[0], scope="row")]
-        cells += [cell_of(cell, i >= block.words) for i, cell in enumerate(row[1:], 1)]
+        cells += [figure(cell, i >= block.words) for i, cell in enumerate(row[1:], 1)]
         rows.append(tag("tr", *cells, cls="total" if row[0] == "all" else None))
     whole = tag("table", caption, head, tag("tbody", *rows), cls="pairs" if facts else None)
     return tag("div", whole, cls="wide", role="region", tabindex="0", aria_label=block.caption or "table")
 
 
-def cell_of(cell: card.Cell, figure: bool) -> Markup:
-    if isinstance(cell, card.Share):
-        span = None if cell.low is None or cell.high is None else tag("small", interval(cell.low, cell.high))
-        drawn = interval_svg(cell.value, cell.low, cell.high, cell.chance)
-        return tag("td", tag("b", percent(cell.value)), " ", span, drawn, cls="number share")
-    return tag("td", cell, cls="number" if figure else None)
+def figure(cell: card.Cell, number: bool) -> Markup:
+    if isinstance(cell, card.Figure):
+        span = tag("small", cell.span()) if cell.span() else None
+        drawn = interval_svg(cell.value, cell.low, cell.high, cell.chance) if cell.share and span else None
+        return tag("td", tag("b", cell.main()), " ", span, drawn, cls="number result")
+    return tag("td", cell, cls="number" if number else None)
 
 
 def sample(found: dict) -> Markup:
@@ -130,11 +130,11 @@ def chart(found: dict, number: int) -> Markup:
 
 def key(line: dict, i: int) -> Markup:
     shape = " ring" if "dots" in line else ""
-    return tag("span", line["name"], " ", tag("b", short(last_value(line))), cls=f"key s{i % 4}{shape}")
+    return tag("span", line["name"], " ", tag("b", short(last_value(line))), cls=f"key s{i % 6}{shape}")
 
 
 def with_code(words: str) -> Markup:
-    """`so` in a note is a command."""
+    """`so` is a command."""
     parts = words.split("`")
     if len(parts) % 2 == 0:  # an odd one out is only a letter
         return text(words)

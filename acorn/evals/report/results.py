@@ -11,7 +11,7 @@ from pathlib import Path
 from acorn.checkpoint import STAGES
 from acorn.evals.report.files import count_of, listing, mapping, number, place, read_json, text_of
 
-NOT_METRICS = {"n", "version", "chance", "seconds", "samples", "by_kind", "hash", "stderr", "tasks", "max_tokens", "k"}
+NOT_METRICS = {"n", "version", "chance", "seconds", "samples", "samples_each", "by_kind", "hash", "stderr", "tasks"}
 TASKS = 64  # more are not read
 EACH_KIND = 1  # right and wrong samples of a kind
 SAMPLES = 12  # of a task
@@ -44,10 +44,11 @@ def table(results: dict[str, dict]) -> list[dict]:
     for stage, found in results.items():
         if (value := number(found["bpb"].get("value"))) is not None:
             row = rows.setdefault(("", "bpb"), {"task": "", "metric": "bpb", "chance": None, "cells": {}})
+            error = number(found["bpb"].get("stderr"))
             row["cells"][stage] = {
                 "value": value,
-                "low": None,
-                "high": None,
+                "low": value - 1.96 * error if error is not None else None,
+                "high": value + 1.96 * error if error is not None else None,
                 "n": count_of(found["bpb"].get("documents")),
             }
         for name, task in found["tasks"].items():
@@ -59,23 +60,50 @@ def table(results: dict[str, dict]) -> list[dict]:
     return sorted(rows.values(), key=lambda row: row["metric"] == "bpb" and not row["task"])
 
 
+def asked_of(task: dict) -> dict:
+    """What names the questions of a task: results compare where these are equal."""
+    return {
+        "version": text_of(task.get("version"), 20),
+        "hash": text_of(task.get("hash"), 64),
+        "n": count_of(task.get("n")),
+    }
+
+
 def metrics(task: dict) -> dict[str, dict]:
     """{'right': {'value': .8, 'low': .7, 'high': .9}, 'acc': {'value': .31, 'low': None, 'high': None}}"""
     found = {}
     for name, figure in task.items():
-        if name in NOT_METRICS or name.endswith("stderr"):
-            continue
+        if name in NOT_METRICS or name.endswith("stderr") or ("right" in task and name in ("centred", "pass@1")):
+            continue  # the last two say what `right` says
         if (value := number(mapping(figure).get("value"))) is not None:
             low, high = number(figure.get("low")), number(figure.get("high"))
         elif (value := number(figure)) is not None:
             low, high = None, None
         else:
             continue
-        error = next((e for k in (f"{name}_stderr", "stderr") if (e := number(task.get(k))) is not None), None)
+        error = number(task.get(f"{name}_stderr"))
         if (low is None or high is None) and error is not None:
             low, high = value - 1.96 * error, value + 1.96 * error
         found[text_of(name, 40)] = {"value": value, "low": low, "high": high}
     return found
+
+
+def parts(results: dict[str, dict]) -> dict[str, list[dict]]:
+    """Of tasks that are made of others (CORE): {task: rows as table's}, with the right answers of each."""
+    found: dict[str, dict[str, dict]] = {}
+    for stage, result in results.items():
+        for name, task in result["tasks"].items():
+            for label, part in list(mapping(task.get("tasks")).items())[:TASKS]:
+                if isinstance(part, dict) and (figure := metrics(part).get("right")):
+                    empty = {
+                        "task": text_of(label, 60),
+                        "metric": "right",
+                        "chance": number(part.get("chance")),
+                        "cells": {},
+                    }
+                    row = found.setdefault(name, {}).setdefault(empty["task"], empty)
+                    row["cells"][stage] = {**figure, "n": count_of(part.get("n"))}
+    return {name: list(rows.values()) for name, rows in found.items()}
 
 
 def kinds(task: dict) -> list[dict]:
@@ -85,11 +113,12 @@ def kinds(task: dict) -> list[dict]:
         if n := count_of(mapping(counts).get("n")):
             hits = {k: min(n, count_of(counts.get(k))) for k in ("valid", "right") if k in counts}
             found.append({"kind": text_of(kind, 60), "n": n, **hits})
-    return found
+    return found if len(found) > 1 else []
 
 
-def pick_samples(task: dict, each: int = EACH_KIND, most: int = SAMPLES) -> list[dict]:
-    """Of each kind the first right and the first wrong replies, cut to what a person reads."""
+def pick_samples(task: dict, each: int = EACH_KIND) -> list[dict]:
+    """Of each kind the first right and the first wrong reply, cut to what one reads; of chosen answers only two."""
+    most = SAMPLES if "valid" in task else 2
     taken: dict[tuple[str, bool], list[dict]] = {}
     for sample in listing(task.get("samples")):
         if isinstance(sample, dict):

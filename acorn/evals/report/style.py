@@ -32,7 +32,7 @@ a { color: var(--blue); text-underline-offset: 3px; text-decoration-thickness: 1
 .tiles b { font-size: 28px; line-height: 1.2; font-weight: 650; letter-spacing: -0.02em; font-variant-numeric:
   tabular-nums; }
 .tiles span { font-weight: 550; }
-.tiles small { margin-top: 2px; line-height: 1.4; }
+.tiles small { line-height: 1.45; } .tiles span + small { margin-top: 4px; }
 .notes { margin-top: 18px; padding: 12px 16px; background: var(--wash); border-radius: 8px; font-size: 14px; }
 .notes li { padding: 2px 0 2px 16px; position: relative; overflow-wrap: anywhere; }
 .notes li::before { content: "–"; position: absolute; left: 0; color: var(--amber); }
@@ -44,16 +44,16 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 caption { text-align: left; color: var(--soft); font-size: 13px; padding: 6px 0; }
 th, td { padding: 8px 18px 8px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-size: 13px; font-weight: 500; white-space: nowrap; vertical-align: bottom; }
-tbody th { font-weight: 500; }
+tbody th { font-weight: 500; min-width: 7.5em; }
 tr > :last-child { padding-right: 0; }
 .number { text-align: right; white-space: nowrap; }
 .total > * { font-weight: 650; }
-.share b { font-weight: 650; }
+.result b { font-weight: 650; }
 .pairs th { width: 9em; color: var(--soft); font-weight: 400; }
 .pairs td { overflow-wrap: anywhere; }
 .interval { display: block; width: 116px; height: 12px; margin: 3px 0 0 auto; }
-.interval .track { stroke: var(--line); stroke-width: 2; }
-.interval .span { fill: var(--blue); opacity: 0.35; }
+.interval .track { stroke: var(--line); stroke-width: 1.5; }
+.interval .span { fill: var(--blue); opacity: 0.4; }
 .interval .dot { fill: var(--blue); }
 .interval .chance { stroke: var(--soft); stroke-width: 1; }
 .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: 16px;
@@ -85,6 +85,7 @@ tr > :last-child { padding-right: 0; }
   border-top: 2px solid var(--c); }
 .key.ring::before { width: 8px; height: 8px; border: 2px solid var(--c); border-radius: 50%; }
 .s0 { --c: var(--blue); } .s1 { --c: var(--rust); } .s2 { --c: var(--green); } .s3 { --c: var(--plum); }
+.s4 { --c: var(--amber); } .s5 { --c: var(--red); }
 .chart svg { display: block; width: 100%; height: auto; margin-top: 4px; }
 .chart text { fill: var(--soft); font-size: 11px; font-variant-numeric: tabular-nums; }
 .grid { stroke: var(--line); stroke-width: 1; }
@@ -100,7 +101,8 @@ footer { margin-top: 44px; padding-top: 16px; border-top: 1px solid var(--line);
 @media (max-width: 600px) {
   body { padding: 24px 16px 40px; } h1 { font-size: 28px; } .lead { font-size: 15.5px; }
   .tiles { grid-template-columns: 1fr 1fr; } .tiles li { padding: 12px 14px; } .tiles b { font-size: 22px; }
-  section { margin-top: 32px; padding-top: 22px; } .pairs th, .pairs td { display: block; width: auto;
+  section { margin-top: 32px; padding-top: 22px; } .result small { display: block; } .interval { width: 84px; }
+  tbody th { position: sticky; left: 0; background: var(--paper); } .pairs th, .pairs td { display: block; width: auto;
   padding-right: 0; }
   .pairs th { border-bottom: 0; padding-bottom: 0; } .pairs td { padding-top: 0; } }
 @media print {

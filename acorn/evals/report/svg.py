@@ -14,13 +14,13 @@ TITLES = 40  # points of a line that tell their value
 
 def chart_svg(chart: dict, number: int) -> Markup:
     """A chart of curves.charts -> <svg>; `number` makes its ids its own."""
-    steps = max(2, chart["steps"])
+    steps = max(1, chart["steps"])
     y_low, y_high = y_range(chart)
     marks = ticks(y_low, y_high, 4)
     y_low, y_high = min(y_low, marks[0]), max(y_high, marks[-1])
 
     def x(value: float) -> float:
-        return LEFT + value / (steps - 1) * (WIDTH - LEFT - RIGHT)
+        return LEFT + value / steps * (WIDTH - LEFT - RIGHT)
 
     def y(value: float) -> float:
         return TOP + (y_high - value) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
@@ -29,7 +29,7 @@ def chart_svg(chart: dict, number: int) -> Markup:
     for mark, name in zip(marks, tick_names(marks)):
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=at(y(mark)), y2=at(y(mark)), cls="grid"))
         parts.append(tag("text", name, x=LEFT - 6, y=at(y(mark) + 3.5), text_anchor="end"))
-    along = [mark for mark in ticks(0, steps - 1, 4) if 0 < mark < steps and mark == int(mark)]
+    along = [mark for mark in ticks(0, steps, 4) if 0 < mark <= steps and mark == int(mark)]
     parts.append(tag("text", "step", x=LEFT, y=HEIGHT - 9))
     for mark, name in zip(along, tick_names(along)):
         last = x(mark) > WIDTH - 30
@@ -48,7 +48,7 @@ def draw(line: dict, i: int, x, y) -> Markup:
         parts.append(tag("polyline", points=path(at_points), cls="thread"))
         for (step, value), (px, py) in zip(line["dots"], at_points):
             parts.append(tag("circle", tag("title", say(step, value, name)), cx=at(px), cy=at(py), r=3, cls="dot"))
-        return tag("g", *parts, cls=f"s{i % 4}")
+        return tag("g", *parts, cls=f"s{i % 6}")
     points = line["points"]
     above = [(x(p[0]), y(p[3])) for p in points]
     below = [(x(p[0]), y(p[2])) for p in points]
@@ -60,11 +60,11 @@ def draw(line: dict, i: int, x, y) -> Markup:
     every = max(1, math.ceil(len(points) / TITLES))
     for point, (px, py) in list(zip(points, middle))[::every]:
         parts.append(tag("circle", tag("title", say(point[0], point[1], name)), cx=at(px), cy=at(py), r=7, cls="touch"))
-    return tag("g", *parts, cls=f"s{i % 4}")
+    return tag("g", *parts, cls=f"s{i % 6}")
 
 
 def say(step: int, value: float, name: str) -> str:
-    return f"{name}, step {step + 1:,}: {short(value)}"
+    return f"{name}, after {step:,} steps: {short(value)}"
 
 
 def describe(chart: dict) -> str:
@@ -127,13 +127,12 @@ def at(value: float) -> str:
     return f"{max(-9999.0, min(9999.0, value)):.1f}".removesuffix(".0")
 
 
-def interval_svg(value: float, low: float | None, high: float | None, chance: float | None) -> Markup:
+def interval_svg(value: float, low: float, high: float, chance: float | None) -> Markup:
     """A share between 0 and 100 % as a dot on a line, its interval as a bar, chance as a tick. The text says it too."""
+    left, right = 100 * max(0.0, low), 100 * min(1.0, high)
     parts = [tag("line", x1=0, x2=100, y1=6, y2=6, cls="track")]
-    if low is not None and high is not None:
-        left, right = 100 * max(0.0, low), 100 * min(1.0, high)
-        parts.append(tag("rect", x=at(left), y=4, width=at(max(0.5, right - left)), height=4, rx=2, cls="span"))
+    parts.append(tag("rect", x=at(left), y=3, width=at(max(0.5, right - left)), height=6, rx=3, cls="span"))
     if chance:
         parts.append(tag("line", x1=at(100 * chance), x2=at(100 * chance), y1=1, y2=11, cls="chance"))
-    parts.append(tag("circle", cx=at(100 * value), cy=6, r=3, cls="dot"))
+    parts.append(tag("circle", cx=at(100 * value), cy=6, r=2.6, cls="dot"))
     return tag("svg", *parts, viewBox="-4 0 108 12", cls="interval", aria_hidden="true")

@@ -50,6 +50,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
 
 
+def brief(seconds: float) -> str:
+    """As duration, but what is too short to be read is said to be so."""
+    return "under 0.1 s" if 0 < seconds < 0.1 else duration(seconds)
+
+
 def dollars(x: float) -> str:
     """0.0004 -> 'under $0.01';  3.456 -> '$3.46';  1234.5 -> '$1,234'"""
     if 0 < x < 0.01:
