@@ -23,8 +23,11 @@ def export_hf(stock: Stock, tokenizer, card: str, out: Path, dtype: str = "bf16"
     try:
         beside.mkdir(parents=True)
         save_file(in_dtype(stock, dtype), beside / "model.safetensors", metadata={"format": "pt"})
-        files = {**hf_files(tokenizer, stock.shape.block_size), "config.json": hf_config(stock, tokenizer, dtype),
-                 "generation_config.json": generation_config(tokenizer)}  # fmt: skip
+        files = {
+            **hf_files(tokenizer, stock.architecture, stock.shape.block_size),
+            "config.json": hf_config(stock, tokenizer, dtype),
+            "generation_config.json": generation_config(tokenizer),
+        }
         for name, content in files.items():
             text = json.dumps(content, ensure_ascii=False, indent=1 if name == "tokenizer.json" else 2)
             (beside / name).write_text(text + "\n", encoding="utf-8")

@@ -87,9 +87,12 @@ def chat_template() -> str:
     )
 
 
-def hf_files(tokenizer: Tokenizer, block_size: int) -> dict[str, dict]:
+def hf_files(tokenizer: Tokenizer, architecture: str, block_size: int) -> dict[str, dict]:
     """File name -> content, for transformers' and vLLM's AutoTokenizer."""
     speech, body = speech_of(tokenizer), copy.copy(tokenizer._body)
+    if architecture == "qwen2" and (pre_name(tokenizer) != "qwen2" or body["normalizer"] != {"type": "NFC"}):
+        said = "transformers gives every Qwen2ForCausalLM Qwen's own tokenizer, and this model has another one"
+        raise UserError(said, "acorn export gguf")
     if tokenizer.adds_bos and not body.get("post_processor"):
         body["post_processor"] = bos_first(speech.names["bos_token"], tokenizer.bos)
     config = {
@@ -122,9 +125,8 @@ def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> Vocabulary:
     body, other = tokenizer._body, "acorn export hf, whose folder has this tokenizer in it"
     if tokenizer.kind == "chars":
         raise UserError("llama.cpp has no tokenizer with one token a character", other)
-    cut = how_it_cuts(body["pre_tokenizer"])
-    pre = next((name for name, (known, _) in PRE.items() if how_it_cuts(known) == cut), None)
-    if pre is None:
+    if (pre := pre_name(tokenizer)) is None:
+        cut = how_it_cuts(body["pre_tokenizer"])
         raise UserError(f"llama.cpp has no name for the way this tokenizer cuts text: {cut}", other)
     if tokenizer.n_vocab > rows:
         raise UserError(f"the tokenizer has {tokenizer.n_vocab:,} tokens, the model only {rows:,}")
@@ -135,6 +137,14 @@ def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> Vocabulary:
         tokens[added["id"]], kinds[added["id"]] = added["content"], CONTROL if added["special"] else USER_DEFINED
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in body["model"]["merges"]]
     return Vocabulary(pre, tokens, kinds, merges)
+
+
+def pre_name(tokenizer: Tokenizer) -> str | None:
+    """What llama.cpp calls the way that this tokenizer cuts text; None if it has no name there."""
+    if (pre_tokenizer := tokenizer._body["pre_tokenizer"]) is None:
+        return None
+    cut = how_it_cuts(pre_tokenizer)
+    return next((name for name, (known, _) in PRE.items() if how_it_cuts(known) == cut), None)
 
 
 def how_it_cuts(pre_tokenizer: dict) -> tuple:

@@ -136,8 +136,9 @@ class LlamaCpp:
         params.model.path = str(path)
         params.n_ctx, params.n_parallel, params.warmup, params.verbosity = context, 1, False, -1
         params.cpuparams.n_threads = threads
-        # float32 keys and values, as ours: its default of float16 changes the third digit of a logit
+        # its defaults round attention to float16, which changes the third digit of a logit; here it computes as we do
         params.cache_type_k = params.cache_type_v = package.ggml_type.GGML_TYPE_F32
+        params.flash_attn_type = package.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self.server = package.Server(params)
 
     def post(self, path: str, body: dict) -> dict:
@@ -158,9 +159,12 @@ class LlamaCpp:
         body = {"prompt": ids, "n_predict": count, "temperature": 0, "return_tokens": True, "cache_prompt": False}
         return self.post("/completion", body)["tokens"]
 
-    def log_probabilities(self, ids: list[int], vocab: int) -> dict[int, float]:
-        """What may follow these ids: token -> ln p"""
-        body = {"prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": vocab, "cache_prompt": True}
+    def log_probabilities(self, ids: list[int], vocab: int, said: int) -> dict[int, float]:
+        """
+        What may follow these ids: token -> ln p. The server tells it of a token that it samples, if the token is not
+        half a character or the end; so it is made to sample `said`, any token of plain text.
+        """
+        body = {"prompt": ids, "n_predict": 1, "n_probs": vocab, "logit_bias": [[said, 1000.0]], "cache_prompt": True}
         row = self.post("/completion", body)["completion_probabilities"][0]
         return {entry["id"]: entry["logprob"] for entry in row["top_logprobs"]}
 
@@ -177,6 +181,8 @@ def verify_gguf(stock: Stock, tokenizer, path: Path, type_name: str, texts: list
     prompts = prompts_of(tokenizer, texts, min(32, context // 2))
     length = min(64, context - max(map(len, prompts)))
     llama = LlamaCpp(path, context, torch.get_num_threads())
+    if tokenizer.kind == "foreign":  # llama.cpp does not compose characters first, as Qwen's own tokenizer does
+        texts = [tokenizer.normalize(text) for text in texts]
     same = sum(llama.tokens(text) == tokenizer.encode(text) for text in texts)
     checks.append(share("llama.cpp: texts cut into the same tokens", same, len(texts)))
     if speech_of(tokenizer).template:
@@ -185,7 +191,8 @@ def verify_gguf(stock: Stock, tokenizer, path: Path, type_name: str, texts: list
     replies = Engine(reference, tokenizer).complete(prompts, Sampling(temperature=0, max_tokens=length))
     ours = [reply.ids for reply in replies]
     theirs = [[i for i in llama.greedy(ids, length) if i not in tokenizer.stops] for ids in prompts]
-    exact, pairs = type_name == "F32", list(zip(ours, theirs))
+    # GPT-2's GELU is a table in float16 there
+    exact, pairs = type_name == "F32" and stock.architecture != "gpt2", list(zip(ours, theirs))
     first, whole = sum(a[:1] == b[:1] for a, b in pairs), sum(a == b for a, b in pairs)
     return [
         *checks,
