@@ -63,6 +63,7 @@ class Gpt2:
 def install(name: str, load: Callable) -> None:
     """load() -> Imported. It becomes runs/NAME by one rename, so that no failure and no kill leaves a part of a run."""
     from acorn.checkpoint import save_checkpoint
+    from acorn.tokenizer.template import check_template
 
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
         raise UserError(f"--run {name!r}: a name of letters, digits, dots, dashes and underscores")
@@ -72,6 +73,7 @@ def install(name: str, load: Callable) -> None:
         raise UserError(f"{final} exists already", "another --run NAME, or remove that folder first")
     sweep(runs, name)
     found = load()
+    check_template(found.tokenizer)
     try:
         save_checkpoint(beside / "base", 0, found.model, {}, {"imported": found.about}, found.tokenizer)
         found.tokenizer.save(beside / "tokenizer.json")

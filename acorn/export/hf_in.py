@@ -1,7 +1,6 @@
-"""A folder as transformers saves it -> one of our models and its tokenizer. Nothing in it is run, and no pickle read."""
+"""A folder as transformers saves it -> one of our models and its tokenizer. Nothing in it is run, no pickle is read."""
 
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def open_weights(folder: Path, files: ExitStack) -> Source:
     for path in weight_files(folder):
         try:
             opened = files.enter_context(safe_open(path, framework="pt"))
-            for name in opened.keys():  # noqa: SIM118  it is no dict
+            for name in opened.keys():
                 if name in shapes:
                     raise UserError(f"{folder} has the tensor {name!r:.60} in two files")
                 part = opened.get_slice(name)
@@ -111,7 +110,7 @@ def pickled(path: Path) -> UserError:
 
 
 def drop_known(source: Source, architecture: str, config) -> Source:
-    """Without buffers, without a head that repeats the embedding; GPT-2's names with the prefix that OpenAI left out."""
+    """Without buffers or a head that repeats the embedding; GPT-2's names with the prefix that OpenAI left out."""
     names = {name: name for name in source.shapes if not BUFFERS.fullmatch(name)}
     if architecture == "gpt2":
         names = {n if n.startswith(("transformer.", "lm_head.")) else f"transformer.{n}": n for n in names}
@@ -122,8 +121,7 @@ def drop_known(source: Source, architecture: str, config) -> Source:
         if source.shapes[head] != source.shapes[embed] or not torch.equal(source.read(head), source.read(embed)):
             raise UserError(f"{source.where}: lm_head.weight is not the embedding, though the config ties the two")
     shapes = {name: source.shapes[stored] for name, stored in names.items()}
-    read: Callable = lambda name: source.read(names[name])  # noqa: E731
-    return Source(source.where, shapes, read)
+    return Source(source.where, shapes, lambda name: source.read(names[name]))
 
 
 # --- config.json ------------------------------------------------------------------------------------------------------

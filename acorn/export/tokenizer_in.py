@@ -81,7 +81,7 @@ def tokenizer_from_folder(folder: Path, config: dict, template: str | None) -> F
     check_file(file)
     ids = {**file["model"]["vocab"], **{t["content"]: t["id"] for t in file["added_tokens"]}}
     names = {name: text_of(settings.get(name)) for name in NAMES if text_of(settings.get(name))}
-    stops = {i for source in (generation, config) for i in as_list(source.get("eos_token_id"))}
+    stops = set(as_list(generation.get("eos_token_id")) or as_list(config.get("eos_token_id")))
     stops |= {ids[names["eos_token"]]} if names.get("eos_token") in ids else set()
     first = adds_bos(file)
     bos = first if first is not None else ids.get(DOCUMENT)

@@ -72,6 +72,12 @@ def encode_prompt(tokenizer, messages: list[dict]) -> list[int]:
     return ids
 
 
+def check_template(tokenizer) -> None:
+    """UserError if its template cannot be read or cannot render the smallest conversation."""
+    if tokenizer.template is not None:
+        encode_prompt(tokenizer, [{"role": "user", "content": "Hello"}])
+
+
 def expand(tokenizer, messages: list[dict], cuts: list[tuple[int, bool]]) -> tuple[list[str], dict[str, str]]:
     """-> (what the template makes of the first n messages, for each cut; mark -> content)"""
     if tokenizer.template is None:
