@@ -54,7 +54,8 @@ class Metadata:
             raise UserError(
                 f"{self.file.path}: {self.prefix}.{key} is {value!r:.60}; expected a single {kind.__name__}"
             )
-        return kind(value)
+        # float32 in the file: 1e-6 comes as 9.99999997e-7
+        return float(f"{value:.7g}") if kind is float else kind(value)
 
     @property
     def vocab(self) -> int:

@@ -15,9 +15,9 @@ ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>
 NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
 # For models that were never taught to chat: turns as plain text, a reply ends with the end of the document.
 PLAIN = (
-    "{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}"
+    "{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] | trim }}"
     "{{ eos_token if m['role'] == 'assistant' else '\\n\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}Assistant: {% endif %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
 
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
@@ -43,7 +43,7 @@ PRE = {
     "qwen2": (split_by(QWEN2), False),
     "deepseek-r1-qwen": (split_by(QWEN2), False),
 }
-CONTROL, USER_DEFINED = 3, 4
+CONTROL, USER_DEFINED, UNUSED = 3, 4, 5
 ROLES = {"bos": "bos", "eos": "eos", "unknown": "unk", "padding": "pad"}  # tokenizer.ggml.X_token_id -> X_token
 
 
@@ -184,7 +184,8 @@ def tokenizer_from_gguf(metadata: dict, template: str | None) -> ForeignTokenize
         if kind in (CONTROL, USER_DEFINED) and text
     ]
     normalizer = {"type": "NFC"} if "qwen" in name else None
-    file = bpe_file({t: i for i, t in enumerate(tokens)}, get("merges"), added, pre, ignore_merges, normalizer)
+    vocab = {t: i for i, (t, kind) in enumerate(zip(tokens, kinds or [0] * len(tokens))) if kind != UNUSED}
+    file = bpe_file(vocab, get("merges"), added, pre, ignore_merges, normalizer)
     ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in (*ROLES, "eot", "eom")}
     at = {name: i for name, i in ids.items() if type(i) is int}
     if any(not 0 <= i < len(tokens) for i in at.values()):

@@ -7,11 +7,11 @@ import copy
 from dataclasses import dataclass
 
 from acorn.errors import UserError
-from acorn.export.tokenizer_in import PRE, bos_first
+from acorn.export.tokenizer_in import CONTROL, PRE, UNUSED, USER_DEFINED, bos_first
 from acorn.tokenizer.chat import PARTS, ROLES, SPECIALS
 from acorn.tokenizer.tokenizer import STOPS, Tokenizer
 
-NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5  # kinds of token in GGUF
+NORMAL = 1  # kind of token in GGUF
 
 # What acorn/tokenizer/chat.py renders, as text. Stock runtimes look for control tokens in the finished text, messages
 # included; so a name of one that stands in a message gets a blank: <|bos|> becomes <| bos|>.
