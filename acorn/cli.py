@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": ("acorn.commands.plan:PlanCommand", "size, FLOPs, batch, hours and memory of a --depth; trains nothing"),
     "doctor": ("acorn.commands.doctor:Doctor", "what this machine can do, and what is missing"),
     "data import": ("acorn.commands.data:Import", "text, Markdown, jsonl, parquet, folders of code -> token shards"),
+    "data preview": ("acorn.commands.data:Preview", "what files of conversations hold, and what of it is learned"),
     "data download": ("acorn.commands.data:Download", "fetch a public pretraining set, resumable and hash-checked"),
     "data stats": ("acorn.commands.data:Stats", "what is in a folder of token shards"),
     "tokenizer train": ("acorn.commands.tokenizer:Train", "learn a BPE (or character) vocabulary from text"),

@@ -1,13 +1,14 @@
-"""acorn data import | download | stats"""
+"""acorn data import | preview | download | stats"""
 
 import json
+import random
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -96,21 +97,132 @@ class Stats:
             print("\nevery file has the content that the manifest says")
 
 
-def histogram(lengths: np.ndarray) -> list[dict]:
+def histogram(lengths: np.ndarray, what: str = "documents") -> list[dict]:
     """In powers of two, from the first that occurs: [{"from": 1, "to": 1, "documents": n}, {"from": 2, "to": 3, …}]"""
     power = np.floor(np.log2(lengths)).astype(int)
     used = np.bincount(power)
-    return [{"from": 2**p, "to": 2 ** (p + 1) - 1, "documents": int(used[p])} for p in range(power.min(), len(used))]
+    return [{"from": 2**p, "to": 2 ** (p + 1) - 1, what: int(used[p])} for p in range(power.min(), len(used))]
 
 
-def draw(bars: list[dict], width: int = 40) -> str:
-    most = max(bar["documents"] for bar in bars)
+def draw(bars: list[dict], what: str = "documents", width: int = 40) -> str:
+    most = max(bar[what] for bar in bars)
     rows = []
     for bar in bars:
-        length = -(-bar["documents"] * width // most)  # rounded up, so that few is not none
-        rows.append([f"{bar['from']:,}-{bar['to']:,}", f"{bar['documents']:,}", "█" * length])
+        length = -(-bar[what] * width // most)  # rounded up, so that few is not none
+        rows.append([f"{bar['from']:,}-{bar['to']:,}", f"{bar[what]:,}", "█" * length])
     left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
     return "\n".join(f"{a:>{left}}  {b:>{middle}}  {c}".rstrip() for a, b, c in rows)
+
+
+@dataclass
+class Preview:
+    """What files of conversations hold: a few to read, what of it is learned (▌), how long they are, what is broken."""
+
+    files: tyro.conf.Positional[tuple[Path, ...]]  # .jsonl, .json, .parquet, any known shape; - is stdin
+    run_name: Annotated[str | None, tyro.conf.arg(name="run")] = None  # count in the tokens of this run
+    tokenizer: Path | None = None  # or of this tokenizer.json (default: in characters)
+    context: int | None = None  # tokens that fit the model (default: of the run)
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 3  # conversations to show
+    seed: int = 0  # which ones
+    chars: int = 600  # characters of a turn to show; 0 is all
+    json: bool = False  # result as JSON on stdout, the conversations with their messages
+
+    def run(self) -> int:
+        from acorn.commands.paint import find_tokenizer
+        from acorn.data.chats import read_chats
+
+        if not self.files:
+            raise UserError("name at least one file of conversations", "acorn data preview FILE.jsonl")
+        if self.run_name and self.tokenizer:
+            raise UserError("--run and --tokenizer: one of them")
+        tokenizer, context = None, None
+        if self.run_name or self.tokenizer:
+            tokenizer, context = find_tokenizer(self.run_name or str(self.tokenizer))
+        context = self.context if self.context is not None else context
+        found = [read_chats(path) for path in self.files]
+        talks = [talk for chats in found for talk in chats.good]
+        counts = measure(talks, tokenizer, context)
+        shown = random.Random(self.seed).sample(range(len(talks)), min(max(0, self.n), len(talks)))
+        if self.json:
+            files = [
+                {"path": str(f.path), "conversations": len(f.good), "shapes": f.shapes, "dropped": f.dropped}
+                | {"first": f.first, "refused": f.refused}
+                for f in found
+            ]
+            print(json.dumps({"files": files, **counts, "shown": [talks[i] for i in shown]}))
+        else:
+            show_conversations([(i, talks[i]) for i in shown], len(talks), self.chars)
+            show_counts(found, counts)
+        return int(any(chats.refused for chats in found))
+
+
+def measure(talks: list, tokenizer, context: int | None) -> dict:
+    """Lengths are in tokens as they are trained on, or in characters where there is no tokenizer."""
+    from acorn.tokenizer.chat import parts_of, render
+
+    lengths, learned, unencodable, first = [], 0, 0, ""
+    for i, talk in enumerate(talks):
+        if tokenizer:
+            try:
+                ids, mask = render(tokenizer, talk)
+            except UserError as e:  # a character that a character-level tokenizer does not know
+                unencodable, first = unencodable + 1, first or f"conversation {i + 1}: {e.message}"
+                continue
+            lengths.append(len(ids))
+            learned += sum(mask)
+        else:
+            parts = [(m["role"], part) for m in talk for part in parts_of(m["content"])]
+            lengths.append(sum(len(part["text"]) for _, part in parts))
+            learned += sum(len(part["text"]) for who, part in parts if who == "assistant" and part["type"] != "output")
+    calls = sum(part["type"] == "python" for talk in talks for m in talk for part in parts_of(m["content"]))
+    return {
+        "conversations": len(talks),
+        "turns": sum(map(len, talks)),
+        "calls": calls,
+        "unit": "tokens" if tokenizer else "characters",
+        "size": sum(lengths),
+        "learned": learned,
+        "longest": max(lengths, default=0),
+        "context": context,
+        "longer": sum(length > context + 1 for length in lengths) if tokenizer and context else None,
+        "unencodable": unencodable,
+        "unencodable_first": first,
+        "lengths": histogram(np.array(lengths), "conversations") if lengths else [],
+    }
+
+
+def show_conversations(shown: list[tuple[int, list]], total: int, chars: int) -> None:
+    from acorn.commands.paint import print_conversation
+
+    for i, talk in shown:
+        print(f"conversation {i + 1:,} of {total:,}")
+        print_conversation(talk, chars)
+        print()
+
+
+def show_counts(found: list, counts: dict) -> None:
+    from acorn.commands.paint import visible
+
+    for chats in found:
+        refused = "; too many are broken for training, which refuses the file" if chats.good and chats.refused else ""
+        print(visible(f"{chats}{refused}"))
+    if not counts["conversations"]:
+        return
+    unit, size, talks = counts["unit"], counts["size"], counts["conversations"]
+    calls = f", {counts['calls']:,} call{'s' * (counts['calls'] > 1)} of a tool" if counts["calls"] else ""
+    print(f"\n{talks:,} conversation{'s' * (talks > 1)}, {counts['turns']:,} turns{calls}")
+    if counts["lengths"]:
+        mean = size / (talks - counts["unencodable"])
+        print(f"{size:,} {unit}, {counts['learned'] / size:.1%} of them learned, {mean:,.0f} a conversation")
+        print(f"\nlengths in {unit}\n{draw(counts['lengths'], 'conversations')}")
+    if counts["longer"] is not None:
+        share = f"{counts['longer']:,} ({counts['longer'] / talks:.1%})"
+        left_out = ", left out of training" if counts["longer"] else ""
+        print(f"\nlonger than the context of {counts['context']:,} tokens: {share}{left_out}")
+    elif unit == "characters":
+        print("\nwith --run RUN or --tokenizer FILE the lengths are in tokens", file=sys.stderr)
+    if counts["unencodable"]:
+        print(f"{counts['unencodable']:,} cannot be encoded; {counts['unencodable_first']}")
 
 
 @dataclass

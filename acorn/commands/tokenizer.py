@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tyro
 
+from acorn.commands.paint import find_tokenizer, print_tokens
 from acorn.commands.sources import documents, table, watched
 from acorn.data.documents import MAX_BROKEN, PROSE, Counts, Document, inner_suffix, read_documents
 from acorn.errors import UserError
@@ -173,31 +174,36 @@ def show_rates(kinds: dict, ours: Tokenizer, theirs: Tokenizer | None) -> None:
 
 @dataclass
 class Show:
-    """How a text is cut into tokens, in colour; or a chat, with the parts to learn from in green."""
+    """How a text is cut into tokens, in colour; or a chat, with what is learned in green (in [ ] without colour)."""
 
-    tokenizer: tyro.conf.Positional[Path]  # tokenizer.json
+    tokenizer: tyro.conf.Positional[str]  # tokenizer.json, or a run
     text: tyro.conf.Positional[str] = "-"  # the text; - reads it from stdin
     file: Path | None = None  # read the text from this file
-    chat: Path | None = None  # conversations, one JSON object a line; shows the template and its mask
+    chat: Path | None = None  # conversations, any file that acorn data preview reads; - is stdin
     limit: int = 3  # conversations to show
-    json: bool = False  # ids, tokens and mask as JSON on stdout
+    json: bool = False  # ids, pieces and mask as JSON on stdout, a line for each
 
     def run(self) -> None:
-        tokenizer = Tokenizer.load(self.tokenizer)
+        tokenizer, _ = find_tokenizer(self.tokenizer)
+        if self.chat and (self.file or self.text != "-"):
+            raise UserError("--chat shows conversations; a text is shown without it")
         if self.chat:
             from acorn.data.chats import read_conversations
             from acorn.tokenizer.chat import render
 
             pairs = [render(tokenizer, messages) for messages in read_conversations(self.chat)[: self.limit]]
         else:
-            ids = tokenizer.encode(self.read())
-            pairs = [(ids, None)]
+            pairs = [(tokenizer.encode(self.read()), None)]
         for ids, mask in pairs:
             if self.json:
-                tokens = [tokenizer.decode([i]) for i in ids]
-                print(json.dumps({"ids": ids, "tokens": tokens, **({"mask": mask} if mask else {})}))
-            else:
-                paint(tokenizer, ids, mask)
+                pieces = [tokenizer.decode([i]) for i in ids]
+                print(json.dumps({"ids": ids, "pieces": pieces, **({"mask": mask} if mask else {})}))
+                continue
+            print_tokens(tokenizer, ids, mask)
+            size = len(tokenizer.decode_bytes([i for i in ids if i not in tokenizer.specials.values()]))
+            learned = f", {sum(mask):,} to learn" if mask else ""
+            rate = f"{size:,} bytes, {size / max(1, len(ids)):.2f} bytes/token"
+            print(f"{len(ids):,} tokens{learned}, {rate}", file=sys.stderr)
 
     def read(self) -> str:
         try:
@@ -208,27 +214,3 @@ class Show:
             raise UserError(f"cannot read {self.file}: {e.strerror}") from None
         except UnicodeDecodeError:
             raise UserError(f"{self.file or 'stdin'} is not UTF-8 text") from None
-
-
-def paint(tokenizer: Tokenizer, ids: list[int], mask: list[int] | None) -> None:
-    """Text: neighbours in different colours. Chat: learned parts green, the rest plain, special tokens in reverse."""
-    from rich.console import Console
-    from rich.text import Text
-
-    line, special = Text(), set(tokenizer.specials.values())
-    for n, i in enumerate(ids):
-        raw = tokenizer.decode_bytes([i])
-        try:
-            word = raw.decode()
-        except UnicodeDecodeError:  # part of a character
-            word = "".join(f"\\x{byte:02x}" for byte in raw)
-        if mask is None:
-            style = "black on bright_" + ("cyan", "yellow", "green", "magenta")[n % 4]
-        else:
-            style = ("green" if mask[n] else "dim") + (" reverse" if i in special else "")
-        line.append(word.replace("\n", "↵\n").replace("\t", "⇥"), style)
-    console = Console(highlight=False)
-    console.print(line, soft_wrap=True)
-    size = len(tokenizer.decode_bytes([i for i in ids if i not in special]))
-    counted = f", {sum(mask):,} to learn" if mask else ""
-    print(f"{len(ids):,} tokens{counted}, {size:,} bytes, {size / max(1, len(ids)):.2f} bytes/token", file=sys.stderr)

@@ -49,8 +49,9 @@ class Chats:
 
     def __str__(self) -> str:
         """chats.jsonl: 98 conversations (Alpaca); 2 of 100 lines are left out (not JSON 2); line 7: Expecting ..."""
-        shapes = ", ".join(name if n == len(self.good) else f"{name} {n:,}" for name, n in self.shapes.most_common())
-        text = f"{self.path}: {len(self.good):,} conversations" + f" ({shapes})" * bool(shapes)
+        shapes = ", ".join(shape if n == len(self.good) else f"{shape} {n:,}" for shape, n in self.shapes.most_common())
+        name = "stdin" if str(self.path) == "-" else self.path
+        text = f"{name}: {len(self.good):,} conversation{'s' * (len(self.good) != 1)}" + f" ({shapes})" * bool(shapes)
         if self.bad:
             text += f"; {self.bad:,} of {self.seen:,} lines are left out ({self.causes()}); {self.first}"
         return text

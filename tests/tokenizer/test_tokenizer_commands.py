@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,31 +75,82 @@ def test_eval_mistakes(acorn, trained):
 
 def test_show(acorn, trained, monkeypatch):
     code, out, err = acorn("tokenizer", "show", "t.json", "the times\n🙂")
-    assert code == 0 and out == "the times↵\n\\xf0\\x9f\\x99\\x82\n" and err.endswith("bytes/token\n")
+    assert code == 0 and out.replace("|", "") == "the times↵\n\\xf0\\x9f\\x99\\x82\n" and err.endswith("bytes/token\n")
+    assert out.count("|") == len(Tokenizer.load("t.json").encode("the times\n🙂")) - 1
     code, out, _ = acorn("tokenizer", "show", "t.json", "the times", "--json")
     shown = json.loads(out)
-    assert "".join(shown["tokens"]) == "the times" and shown["ids"] == Tokenizer.load("t.json").encode("the times")
+    assert "".join(shown["pieces"]) == "the times" and shown["ids"] == Tokenizer.load("t.json").encode("the times")
     monkeypatch.setattr("sys.stdin", io.StringIO("from stdin"))
-    assert acorn("tokenizer", "show", "t.json")[1] == "from stdin\n"
-    assert "best of times" in acorn("tokenizer", "show", "t.json", "--file", "a.md")[1]
+    assert acorn("tokenizer", "show", "t.json")[1].replace("|", "") == "from stdin\n"
+    assert "best of times" in acorn("tokenizer", "show", "t.json", "--file", "a.md")[1].replace("|", "")
     assert acorn("tokenizer", "show", "t.json", "--file", "none.txt")[0] == 2
 
 
-def test_show_in_colour(acorn, trained, monkeypatch):
+def in_colour(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR")
-    assert "\x1b[" in acorn("tokenizer", "show", "t.json", "the times")[1]
 
 
-def test_show_chat(acorn, trained):
-    messages = [{"role": "user", "content": "the"}, {"role": "assistant", "content": "times"}]
-    Path("chat.jsonl").write_text(json.dumps({"messages": messages}) + "\n")
+def test_show_in_colour(acorn, trained, monkeypatch):
+    in_colour(monkeypatch)
+    out = acorn("tokenizer", "show", "t.json", "the times")[1]
+    assert "\x1b[" in out and "|" not in out
+
+
+TALK = [{"role": "user", "content": "the"}, {"role": "assistant", "content": "times"}]
+
+
+@pytest.fixture
+def chat(trained):
+    Path("chat.jsonl").write_text(json.dumps({"messages": TALK}) + "\n")
+
+
+def test_show_chat(acorn, chat):
+    """Without colour, brackets say what is learned: the mask can be read back from them."""
     code, out, err = acorn("tokenizer", "show", "t.json", "--chat", "chat.jsonl")
     assert code == 0 and "to learn" in err
-    assert out == "<|bos|><|user_start|>the<|user_end|><|assistant_start|>times<|assistant_end|>\n"
+    tokenizer = Tokenizer.load("t.json")
+    learned = [tokenizer.decode([i]) for i in tokenizer.encode("times")] + ["<|assistant_end|>"]
+    asked = "|".join(tokenizer.decode([i]) for i in tokenizer.encode("the"))
+    said = "".join(f"[{word}]" for word in learned)
+    assert out == f"<|bos|>|<|user_start|>|{asked}|<|user_end|>|<|assistant_start|>{said}\n"
     shown = json.loads(acorn("tokenizer", "show", "t.json", "--chat", "chat.jsonl", "--json")[1])
-    assert len(shown["mask"]) == len(shown["ids"]) and shown["mask"][-1] == 1
+    assert [p for p, m in zip(shown["pieces"], shown["mask"]) if m] == learned
+    assert len(shown["mask"]) == len(shown["ids"]) == len(shown["pieces"])
+
+
+def test_show_chat_in_colour(acorn, chat, monkeypatch):
+    in_colour(monkeypatch)
+    out = acorn("tokenizer", "show", "t.json", "--chat", "chat.jsonl")[1]
+    green = re.findall(r"\x1b\[(?:1;4;)?30;(?:42|102)m(.*?)\x1b", out)  # shades of green under what is learned
+    assert "".join(green) == "times<|assistant_end|>"
+    assert re.search(r"\x1b\[1;4[;\d]*m<\|user_start\|>", out)  # special tokens are bold and underlined
+
+
+def test_show_chat_from_stdin(acorn, trained, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(TALK).encode())))
+    code, out, err = acorn("tokenizer", "show", "t.json", "--chat", "-")
+    assert code == 0 and out.endswith("[<|assistant_end|>]\n") and "stdin: 1 conversation (list of messages)" in err
+
+
+def test_show_of_a_run(acorn, chat):
+    """A run that has no model yet has a tokenizer already."""
+    Path("runs/x").mkdir(parents=True)
+    Path("t.json").rename("runs/x/tokenizer.json")
+    for name in ("x", "runs/x", "runs/x/tokenizer.json"):
+        assert acorn("tokenizer", "show", name, "the")[0] == 0
+    code, _, err = acorn("tokenizer", "show", "y", "the")
+    assert code == 2 and "no run 'y' in runs/ (found: x)" in err
+    code, _, err = acorn("tokenizer", "show", "t.json", "the")
+    assert code == 2 and "no tokenizer at t.json" in err
+
+
+def test_show_steers_no_terminal(acorn, trained):
+    out = acorn("tokenizer", "show", "t.json", "a\x1b[2Jb\x07\u202ec\x00")[1]
+    assert "\x1b" not in out and "\x07" not in out and "\u202e" not in out and "\x00" not in out
+    code, _, err = acorn("tokenizer", "show", "t.json", "the", "--chat", "chat.jsonl")
+    assert code == 2 and "--chat shows conversations; a text is shown without it" in err
 
 
 @pytest.mark.parametrize(
