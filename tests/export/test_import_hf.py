@@ -106,7 +106,7 @@ def test_openais_own_names_masks_and_vocabulary_files(made, workplace, acorn):
     from acorn.tokenizer.chat import render_prompt
 
     ids = render_prompt(tokenizer, [{"role": "user", "content": "hi"}])
-    assert tokenizer.decode(ids) == "User: hi\n\nAssistant: "
+    assert tokenizer.decode(ids) == "User: hi\n\nAssistant:"
     tensors["lm_head.weight"] += 1
     save_file(tensors, new / "model.safetensors")
     assert "lm_head.weight is not the embedding" in refusal(new)
