@@ -118,7 +118,7 @@ def draw(bars: list[dict], what: str = "documents", width: int = 40) -> str:
 class Preview:
     """What files of conversations hold: a few to read, what of it is learned (▌), how long they are, what is broken."""
 
-    files: tyro.conf.Positional[tuple[Path, ...]]  # .jsonl, .json, .parquet, any known shape; - is stdin
+    files: tyro.conf.Positional[tuple[Path, ...]]  # files of conversations (.jsonl, .json, .parquet); - is stdin
     run_name: Annotated[str | None, tyro.conf.arg(name="run")] = None  # count in the tokens of this run
     tokenizer: Path | None = None  # or of this tokenizer.json (default: in characters)
     context: int | None = None  # tokens that fit the model (default: of the run)

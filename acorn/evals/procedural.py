@@ -5,9 +5,8 @@ Tasks without data: problems made by rule, graded by rule, as hard as wanted.
     make("arithmetic", low=1, high=3)  + - * with one to three digits
 
 A problem belongs to train, val or test (80, 10, 10 %) by a hash of what is asked about: two numbers and what is done to
-them, a word, some numbers to sort, a JSON object. The hash knows neither task nor phrasing nor order, so a sum that is
-held out from `add2` is also held out from `arithmetic`, also the other way round, and a word that `spelling` tests is
-never in what `letters` trains on.
+them, a word, some numbers to sort, a JSON object. The hash knows neither task nor phrasing nor order: a sum that `add2`
+holds out is in no training of `arithmetic`, and a word that `spelling` tests is not in what `letters` trains on.
 
 What counts as right is strict, since whatever counts will be learned: the last line of a reply gives the answer, alone
 or after `=`, `:`, `####`, `is` or `equals`, and with nothing behind it. A reply of JSON is one object and nothing else.
@@ -41,18 +40,14 @@ class Family:
         return OPEN
 
     def problem(self, level: int, number: int) -> dict:
-        """-> what answer and grade need, as JSON."""
+        """-> what answer and grade need, as JSON. A family invents it, or overrides this where it can count."""
         return self.invent(random.Random(f"{self.name} {level} {number}"), level)
-
-    def invent(self, rng: random.Random, level: int) -> dict:
-        raise NotImplementedError
 
     def key(self, data: dict) -> str:
         """What decides the split: equal for problems that give each other away."""
         raise NotImplementedError
 
-    def kind(self, data: dict, level: int) -> str:
-        """The heading under which a result is counted."""
+    def kind(self, data: dict, level: int) -> str:  # the heading under which a result is counted
         raise NotImplementedError
 
     def request(self, data: dict, rng: random.Random) -> str:
@@ -119,7 +114,15 @@ SUMS = {
 }
 
 
-class Letters(Family):
+class Words(Family):
+    def key(self, data: dict) -> str:
+        return data["word"]
+
+    def kind(self, data: dict, level: int) -> str:
+        return f"{len(data['word'])} letters"
+
+
+class Letters(Words):
     """How often a letter occurs in a made-up word of 3 + 2 * level letters."""
 
     chance = 0.27  # of always "2"
@@ -130,12 +133,6 @@ class Letters(Family):
     def invent(self, rng: random.Random, level: int) -> dict:
         word = make_word(rng, 3 + 2 * level)
         return {"word": word, "letter": rng.choice(word * 2 + "aeinrst")}
-
-    def key(self, data: dict) -> str:
-        return data["word"]
-
-    def kind(self, data: dict, level: int) -> str:
-        return f"{len(data['word'])} letters"
 
     def request(self, data: dict, rng: random.Random) -> str:
         return rng.choice(
@@ -155,19 +152,13 @@ class Letters(Family):
         return number_grade(reply, data["word"].count(data["letter"]))
 
 
-class Spelling(Family):
+class Spelling(Words):
     """The letters of a made-up word of 3 + 2 * level letters, one by one."""
 
     name, max_tokens = "spelling", 64
 
     def invent(self, rng: random.Random, level: int) -> dict:
         return {"word": make_word(rng, 3 + 2 * level)}
-
-    def key(self, data: dict) -> str:
-        return data["word"]
-
-    def kind(self, data: dict, level: int) -> str:
-        return f"{len(data['word'])} letters"
 
     def request(self, data: dict, rng: random.Random) -> str:
         return rng.choice(
