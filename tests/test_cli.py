@@ -54,7 +54,8 @@ def say(acorn, monkeypatch):
         (["train", "bse"],
          "error: acorn train has no command 'bse'. Did you mean base? It has: base, sft\n  try: acorn train --help\n"),
         (["data", "--json"],
-         "error: acorn data has no command '--json'. It has: import, preview, download, stats\n  try: acorn data --help\n"),
+         "error: acorn data has no command '--json'. It has: import, preview, download, stats\n"
+         "  try: acorn data --help\n"),
         (["runs", "--config", "no.toml"], "error: no config file no.toml (found: none in configs/)\n"),
     ],
 )  # fmt: skip

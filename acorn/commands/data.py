@@ -207,6 +207,8 @@ def show_counts(found: list, counts: dict) -> None:
         refused = "; too many are broken for training, which refuses the file" if chats.good and chats.refused else ""
         print(visible(f"{chats}{refused}"))
     if not counts["conversations"]:
+        example = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]
+        print("\na line of such a file: " + json.dumps({"messages": example}), file=sys.stderr)
         return
     unit, size, talks = counts["unit"], counts["size"], counts["conversations"]
     calls = f", {counts['calls']:,} call{'s' * (counts['calls'] > 1)} of a tool" if counts["calls"] else ""

@@ -102,7 +102,8 @@ def test_a_file_that_training_refuses(acorn, chats):
     assert code == 1 and "2 of 3 lines are left out (unknown role 2); line 2: message 0 has the role 'boss'" in out
     assert "too many are broken for training, which refuses the file" in out
     (chats / "worse.jsonl").write_text("a text\nof two lines\n")
-    code, out, _ = acorn("data", "preview", "worse.jsonl")
+    code, out, err = acorn("data", "preview", "worse.jsonl")
+    assert err.startswith('\na line of such a file: {"messages": [{"role": "user"')
     assert code == 1 and out.startswith("worse.jsonl: 0 conversations; 2 of 2 lines are left out (not JSON 2); line 1:")
 
 
