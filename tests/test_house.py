@@ -14,6 +14,8 @@ LONG = {}  # file -> lines, for the few that are better whole than cut: {"acorn/
 # What runs code that came from outside. Names as they are called: eval(..), torch.load(..), archive.extractall(..)
 FORBIDDEN_CALLS = {"eval", "exec", "extractall", "unsafe_load", "full_load", "os.system", "os.popen", "torch.load"}
 FORBIDDEN_MODULES = {"pickle", "dill", "cloudpickle", "shelve", "joblib", "marshal"}
+# The one place where foreign source is meant to run: the far side of the sandbox, locked in before its first line.
+ALLOWED = {"acorn/infer/sandbox_child.py": ["calls exec"]}
 METHODS_THAT_ARE_FINE = {"eval", "exec"}  # model.eval() is torch's word for something else
 
 
@@ -50,7 +52,8 @@ def dangers(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda p: str(p.relative_to(ROOT / "acorn")))
 def test_nothing_runs_foreign_code(path):
-    assert not dangers(path.read_text(encoding="utf-8"))
+    found = [danger.partition(": ")[2] for danger in dangers(path.read_text(encoding="utf-8"))]
+    assert found == ALLOWED.get(str(path.relative_to(ROOT)), [])
 
 
 @pytest.mark.parametrize(
