@@ -14,7 +14,6 @@ from acorn.data.rows import RowStream
 from acorn.data.shards import open_shards
 from acorn.errors import UserError
 from acorn.evals.task import Task
-from acorn.model.nano import Nano, NanoConfig
 from acorn.optim.plan import Plan, plan
 from acorn.recipes import RECIPES, get_recipe
 from acorn.runtime import Runtime
@@ -22,11 +21,13 @@ from acorn.tokenizer.chat import render_prompt
 from acorn.tokenizer.tokenizer import Tokenizer
 from acorn.train.curriculum import Curriculum, Problem
 from acorn.train.loop import LoopConfig, locked, train
+from acorn.train.models import new_model, row_length, rows_that_fit, start_model
 from acorn.train.rl import RewardStage, RLConfig, turn
 from acorn.train.rows import RowStage, chat_figures, document_figures, render_all, rows_of, weigh
 from acorn.train.setup import check_options, make_optimizer, seconds_per_step, settle, write_record
 
-INHERITED = ("batch_tokens", "matrix_lr", "embed_lr", "head_lr")  # from the run that a stage starts from
+# from the run that a stage starts from
+INHERITED = ("batch_tokens", "matrix_lr", "embed_lr", "head_lr", "optimizer", "lr")
 MOST_BATCH_TOKENS = 65_536  # of an inherited batch: finetuning has few tokens, so it needs many small steps
 
 
@@ -43,14 +44,16 @@ def run_stage(stage_name: str, asked, make_stage) -> int:
         config, make, tokenizer, best = make_stage(config, place)
         ten = max(1, config.steps // 10)
         loop = LoopConfig(
-            config.steps, config.warmup, config.cooldown, clip=config.clip, best=best, inject=asked.inject,
+            config.steps, config.schedule, config.warmup, config.cooldown, config.floor, config.clip, seed=config.seed,
+            best=best, inject=asked.inject,
             eval_every=ten if config.eval_every is None else config.eval_every,
             eval_first=stage_name == "rl",
             save_every=ten if config.save_every is None else config.save_every,
         )  # fmt: skip
         with locked(folder, place):
+            parts = make()  # what cannot be built is refused before the run has a record
             write_record(config, folder, place)
-            train(stage_name, *make(), loop, folder, place, tokenizer)
+            train(stage_name, *parts, loop, folder, place, tokenizer)
     finally:
         runtime.stop(place)
     return 0
@@ -63,25 +66,39 @@ def base_stage(config: Base, place: Runtime):
     """
     home = Path("runs") / config.name
     data = config.data or home / "data"
-    tokenizer = load_tokenizer(home / "tokenizer.json", data / "tokenizer.json")
+    start, sizes = None, (config.depth, config.block_size, config.n_embd)
+    if config.init:
+        if config.arch != "nano" or config.n_embd or config.n_head or config.bigram:
+            raise UserError(f"--init {config.init}: the shape is that of the weights, no other can be asked for")
+        start = checkpoint.resolve_run(config.init, say=print if place.first else None)
+        first, tokenizer, _ = checkpoint.load_checkpoint(start)
+        config = dataclasses.replace(config, block_size=row_length(config.block_size, first.config, place))
+        sizes = (first.config.n_layer, config.block_size, first.config.n_embd)
+    elif config.lora:
+        raise UserError("--lora needs weights to adapt", "--init RUN")
+    else:
+        tokenizer = load_tokenizer(home / "tokenizer.json", data / "tokenizer.json")
+    if config.lr_scale is None:
+        config = dataclasses.replace(config, lr_scale=0.1 if start else 1.0)
     shards = open_shards(data, tokenizer)
     given = {k: v for k in ("matrix_lr", "embed_lr", "head_lr", "micro_rows") if (v := getattr(config, k)) is not None}
 
     def shape(tokens: int | None, batch_tokens: int | None = config.batch_tokens) -> Plan:
-        p = plan(config.depth, tokens, tokenizer.n_vocab, config.block_size, batch_tokens, config.n_embd)
-        return dataclasses.replace(p, batch_tokens=share_rows(p, batch_tokens is not None, place.world), **given)
+        depth, length, width = sizes
+        p = plan(depth, tokens, tokenizer.n_vocab, length, batch_tokens, width)
+        fit = rows_that_fit(p.depth, p.n_embd, p.n_head, p.block_size, place)
+        rates = {"micro_rows": min(p.micro_rows, fit)} | given
+        return dataclasses.replace(p, batch_tokens=share_rows(p, batch_tokens is not None, place.world), **rates)
 
     def make(p: Plan):
-        model = Nano(
-            NanoConfig(tokenizer.n_vocab, p.depth, p.n_head, p.n_kv_head, p.n_embd, p.block_size, bigram=config.bigram)
-        )
-        model.init_weights(runtime.seed_everything(config.seed))
-        model.compute_dtype = place.dtype
-        prepare(model, config, place)
+        if start:
+            model = start_model(start, config, place, config.dropout)
+        else:
+            model = new_model(config, p, tokenizer.n_vocab, place)
         figures = [document_figures(shards, tokenizer, place, p.block_size, config.eval_tokens)]
         stream = RowStream(shards, "train", p.block_size, config.seed)
         stage = RowStage(stream, figures, place, p.batch_tokens // p.block_size, p.micro_rows)
-        return model, make_optimizer(model, p, place, config.lr_scale, config.weight_decay), stage
+        return model, optimizer_of(model, p, config, place), stage
 
     p = shape(config.tokens)
     if config.steps is not None:
@@ -97,12 +114,10 @@ def base_stage(config: Base, place: Runtime):
     return config, lambda: make(final), tokenizer, "val_bpb"
 
 
-def prepare(model, config, place: Runtime) -> None:
-    """Move the model to its device; compile its blocks where asked, or by default on a GPU, where it pays back."""
-    model.to(place.device)
-    if config.compile or (config.compile is None and place.device.type == "cuda"):
-        for block in model.blocks:
-            block.compile()
+def optimizer_of(model, p: Plan, config, place: Runtime):
+    return make_optimizer(
+        model, p, place, config.lr_scale, config.weight_decay, config.optimizer, config.lr, config.beta2
+    )
 
 
 def share_rows(p: Plan, given: bool, world: int) -> int:
@@ -124,7 +139,7 @@ def mid_stage(config: Mid, place: Runtime):
     shards = open_shards(data, start.tokenizer)
     train_chats, held_out = start.conversations()
     length = start.length
-    config, micro_rows, rows = start.config, max(1, config.micro_tokens // length), start.rows
+    config, micro_rows, rows = start.config, max(1, start.config.micro_tokens // length), start.rows
 
     def make():
         chats = ChatRows(weigh(train_chats, config.prompt_weight), length, config.seed)
@@ -147,7 +162,7 @@ def sft_stage(config: Sft, place: Runtime):
     start = Start(config, place, ("mid", "base"))
     train_chats, held_out = start.conversations()
     length = start.length
-    config, micro_rows, rows = start.config, max(1, config.micro_tokens // length), start.rows
+    config, micro_rows, rows = start.config, max(1, start.config.micro_tokens // length), start.rows
 
     def make():
         chats = ChatRows(weigh(train_chats, config.prompt_weight), length, config.seed)
@@ -198,10 +213,11 @@ class Start:
         furthest = next((s for s in earlier if checkpoint.list_checkpoints(self.home / s)), earlier[-1])
         self.path = checkpoint.resolve_run(config.init or str(self.home / furthest), say=self.say)
         model, self.tokenizer, _ = checkpoint.load_checkpoint(self.path)
-        self.shape, self.length = model.config, model.config.block_size
+        self.shape, self.length = model.config, row_length(config.block_size, model.config, place)
         record = self.path.parent / "run.toml"
         before = read_toml(record) if record.exists() else {}
-        kept = {name: before[name] for name in INHERITED if getattr(config, name) is None and name in before}
+        inherited = [name for name in INHERITED if not (config.lora and name in ("optimizer", "lr"))]
+        kept = {name: before[name] for name in inherited if getattr(config, name) is None and name in before}
         config = dataclasses.replace(config, init=config.init or str(self.path.parent), **kept)
         batch = config.batch_tokens or 8192
         if "batch_tokens" in kept:
@@ -210,18 +226,19 @@ class Start:
         self.batch_tokens = self.rows * self.length
         if "batch_tokens" in kept or config.batch_tokens is None:  # a given one stays as it was given
             config = dataclasses.replace(config, batch_tokens=self.batch_tokens)
-        self.config = config
+        c = self.shape
+        fit = self.length * rows_that_fit(c.n_layer, c.n_embd, c.n_head, self.length, place)
+        micro_tokens = config.micro_tokens or min(8192, fit)
+        self.config = dataclasses.replace(config, micro_tokens=micro_tokens, block_size=self.length)
 
     def model_and(self, *more):
         """-> (model in training mode, its optimizer, *more), fresh from the weights"""
         c = self.config
-        runtime.seed_everything(c.seed)
-        model, _, _ = checkpoint.load_checkpoint(self.path, self.place.device, self.place.dtype)
+        # a policy is trained on what it says, so nothing is dropped between the two
+        model = start_model(self.path, c, self.place, 0.0 if isinstance(c, Rl) else c.dropout)
         p = plan(self.shape.n_layer, None, self.tokenizer.n_vocab, self.length, self.batch_tokens, self.shape.n_embd)
         given = {k: v for k in ("matrix_lr", "embed_lr", "head_lr") if (v := getattr(c, k)) is not None}
-        prepare(model, c, self.place)
-        optimizer = make_optimizer(model, dataclasses.replace(p, **given), self.place, c.lr_scale, c.weight_decay)
-        return model.train(), optimizer, *more
+        return model, optimizer_of(model, dataclasses.replace(p, **given), c, self.place), *more
 
     def steps(self, make, otherwise: float) -> int:
         """As asked for, or as many as fit the minutes, or `otherwise`."""

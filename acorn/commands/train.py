@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -11,24 +11,39 @@ Name = Annotated[str, tyro.conf.arg(name="run")]
 
 @dataclass
 class Base:
-    """Pretrain a nano model on token shards. Run the same command again to go on where it stopped."""
+    """
+    Pretrain a model on token shards, a new one or from other weights (--init). Run the same command again to go on
+    where it stopped.
+    """
 
     name: Name = "base"  # name of the run; everything goes to runs/NAME/base
     data: Path | None = None  # folder of token shards (default: runs/NAME/data)
+    init: str | None = None  # run or checkpoint to start from, imported weights too; the shape is then theirs
+    arch: Literal["nano", "gpt2", "llama"] = "nano"  # of a new model
     depth: int = 4  # the dial: layers, and with it width, batch and learning rates
     minutes: float | None = None  # horizon in minutes of training on this machine, measured first
     tokens: int | None = None  # horizon in tokens (default: 12 for each parameter that multiplies)
     steps: int | None = None  # horizon in optimizer steps; wins over minutes and tokens
     n_embd: int | None = None  # width (default: 64 a layer)
-    block_size: int | None = None  # context in tokens (default: by depth)
+    n_head: int | None = None  # attention heads (default: by width)
+    block_size: int | None = None  # context in tokens (default: by depth; with --init theirs, within reason)
     batch_tokens: int | None = None  # tokens of one optimizer step (default: by horizon)
     micro_rows: int | None = None  # rows of one forward on one device (default: by depth)
-    bigram: int = 0  # rows of a hashed bigram table; helps small models, cannot be exported
-    lr_scale: float = 1.0  # multiplies every learning rate
+    bigram: int = 0  # rows of a hashed bigram table; helps small nano models, cannot be exported
+    bias: bool = True  # biases in a gpt2's matrices and norms
+    dropout: float | None = None  # of a gpt2 (default: that of the weights it starts from, or none)
+    lora: int = 0  # rank of adapters, with --init: they are trained and the weights stay; 0 = train the weights
+    lora_alpha: float | None = None  # adapters count alpha / rank times (default: twice the rank)
+    optimizer: Literal["muon", "adamw"] | None = None  # (default: muon for nano, adamw for gpt2, llama and adapters)
+    lr: float | None = None  # of adamw, before lr_scale (default: 6e-4 at width 768)
+    beta2: float = 0.95  # of adamw
+    lr_scale: float | None = None  # multiplies every learning rate (default: 1, with --init 0.1)
     matrix_lr: float | None = None  # of the matrices (Muon)
     embed_lr: float | None = None  # of the embeddings
     head_lr: float | None = None  # of the head
-    weight_decay: float | None = None  # of the matrices, times their learning rate
+    weight_decay: float | None = None  # of the matrices, times their learning rate (default: by horizon; adamw 0.1)
+    schedule: Literal["linear", "cosine"] = "linear"  # how the learning rate falls; cosine: over all steps
+    floor: float = 0.05  # learning rate at the end, as a fraction of the peak
     warmup: float = 0.0  # fraction of the steps
     cooldown: float = 0.7  # fraction of the steps over which the learning rate falls
     clip: float = 0.0  # largest gradient norm; 0 = off
@@ -62,13 +77,22 @@ class Chats:
     epochs: float = 2.0  # horizon in passes over the conversations
     steps: int | None = None  # horizon in optimizer steps; wins over minutes and epochs
     batch_tokens: int | None = None  # tokens of one optimizer step (default: that of the run it starts from)
-    micro_tokens: int = 8192  # tokens of one forward on one device
+    block_size: int | None = None  # tokens of a row (default: the context of the start, within reason)
+    micro_tokens: int | None = None  # tokens of one forward on one device (default: 8,192, fewer if large)
     prompt_weight: float = 0.0  # weight of the user's tokens in the loss; the assistant's have 1
     matrix_lr: float | None = None  # of the matrices, before lr_scale (default: that of the run it starts from)
     embed_lr: float | None = None  # of the embeddings, likewise
     head_lr: float | None = None  # of the head, likewise
+    lora: int = 0  # rank of adapters: they are trained and the weights stay; 0 = train the weights
+    lora_alpha: float | None = None  # adapters count alpha / rank times (default: twice the rank)
+    dropout: float | None = None  # of a gpt2 (default: that of the start)
+    optimizer: Literal["muon", "adamw"] | None = None  # (default: as the start; muon for nano, adamw for the others)
+    lr: float | None = None  # of adamw, before lr_scale (default: that of the start; or 6e-4 at width 768)
+    beta2: float = 0.95  # of adamw
     lr_scale: float = 0.3  # of the learning rates of the run it starts from
     weight_decay: float = 0.0  # of the matrices, times their learning rate
+    schedule: Literal["linear", "cosine"] = "linear"  # how the learning rate falls; cosine: over all steps
+    floor: float = 0.05  # learning rate at the end, as a fraction of the peak
     warmup: float = 0.0  # fraction of the steps
     cooldown: float = 0.7  # fraction of the steps over which the learning rate falls
     clip: float = 0.0  # largest gradient norm; 0 = off
@@ -136,12 +160,20 @@ class Rl:
     valid_reward: float = 0.1  # of an answer that has the right form but is wrong; right ones have 1
     tools: bool = False  # answers may call the calculator
     batch_tokens: int | None = None  # tokens of one step in a round (default: that of the run it starts from)
-    micro_tokens: int = 8192  # tokens of one forward on one device
+    block_size: int | None = None  # tokens of a row (default: the context of the start, within reason)
+    micro_tokens: int | None = None  # tokens of one forward on one device (default: 8,192, fewer if large)
     matrix_lr: float | None = None  # of the matrices, before lr_scale (default: that of the run it starts from)
     embed_lr: float | None = None  # of the embeddings, likewise
     head_lr: float | None = None  # of the head, likewise
+    lora: int = 0  # rank of adapters: they are trained and the weights stay; 0 = train the weights
+    lora_alpha: float | None = None  # adapters count alpha / rank times (default: twice the rank)
+    optimizer: Literal["muon", "adamw"] | None = None  # (default: as the start; muon for nano, adamw for the others)
+    lr: float | None = None  # of adamw, before lr_scale (default: that of the start; or 6e-4 at width 768)
+    beta2: float = 0.95  # of adamw
     lr_scale: float = 0.05  # of the learning rates of the run it starts from
     weight_decay: float = 0.0  # of the matrices, times their learning rate
+    schedule: Literal["linear", "cosine"] = "linear"  # how the learning rate falls; cosine: over all steps
+    floor: float = 0.05  # learning rate at the end, as a fraction of the peak
     warmup: float = 0.0  # fraction of the steps
     cooldown: float = 0.7  # fraction of the steps over which the learning rate falls
     clip: float = 0.0  # largest gradient norm; 0 = off

@@ -7,6 +7,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+WEIGHT_DECAY = 0.1
+
+
+def usual_lr(width: int) -> float:
+    """Peak learning rate for a model of this width: 6e-4 at 768 as for GPT-2 and GPT-3, at most 1e-3."""
+    return min(1e-3, 6e-4 * 768 / width)
+
 
 class AdamW:
     """

@@ -47,6 +47,7 @@ class RLConfig:
     gold: float = 0.5  # tokens of known answers beside what a round kept, as a share of the whole
     batch_tokens: int = 4096  # of a step in a round
     micro_tokens: int = 4096  # of one forward
+    block_size: int | None = None  # longest conversation; None = the model's context
     seed: int = 1
 
 
@@ -57,6 +58,7 @@ class Rollout:
     ids: np.ndarray  # int32
     learn: np.ndarray  # float32, as long
     reward: float
+    valid: bool
     right: bool
 
 
@@ -73,7 +75,7 @@ class RewardStage:
         eval_samples: int = 4,
     ):
         self.engine = Engine(model, tokenizer, max_batch=max(64, config.prompts * config.samples), tool=tool)
-        self.tokenizer, self.length = tokenizer, model.config.block_size
+        self.tokenizer, self.length = tokenizer, config.block_size or model.config.block_size
         self.curriculum, self.held_out, self.runtime, self.config = curriculum, held_out, runtime, config
         self.eval_samples = eval_samples
         self.drawn = 0  # how often replies were drawn: seeds the next draw
@@ -100,7 +102,7 @@ class RewardStage:
         k = self.eval_samples
         drawn = self._roll(self.held_out, k, -1) if k else []
         figures = {"greedy": mean(r.right for group in best for r in group)}
-        figures["valid"] = mean(r.reward > 0 for group in best for r in group)
+        figures["valid"] = mean(r.valid for group in best for r in group)
         if k:
             figures["pass@1"] = mean(r.right for group in drawn for r in group)
             figures[f"pass@{k}"] = mean(any(r.right for r in group) for group in drawn)
@@ -211,7 +213,7 @@ class RewardStage:
         longest = self.length + 1
         ids = torch.zeros(len(problems), samples, longest, dtype=torch.int64)
         learn = torch.zeros(len(problems), samples, longest, dtype=torch.int64)
-        facts = torch.zeros(len(problems), samples, 3, dtype=torch.float64)  # length, reward, right
+        facts = torch.zeros(len(problems), samples, 4, dtype=torch.float64)  # length, reward, valid, right
         for place, i in enumerate(mine):
             for j in range(samples):
                 reply = replies[place * samples + j]
@@ -222,7 +224,7 @@ class RewardStage:
                 reward = 1.0 if grade.right else self.config.valid_reward * grade.valid
                 ids[i, j, : len(whole)] = torch.tensor(whole)
                 learn[i, j, len(prompts[place]) : len(whole)] = torch.tensor(chosen[: len(whole) - len(prompts[place])])
-                facts[i, j] = torch.tensor([len(whole), reward, grade.right], dtype=torch.float64)
+                facts[i, j] = torch.tensor([len(whole), reward, grade.valid, grade.right], dtype=torch.float64)
         shared = [self.runtime.sum(t.to(self.runtime.device)).cpu().numpy() for t in (ids, learn, facts)]
         return [[rollout(*parts) for parts in zip(*group)] for group in zip(*shared)]
 
@@ -245,7 +247,9 @@ class RewardStage:
 
 def rollout(ids: np.ndarray, learn: np.ndarray, facts: np.ndarray) -> Rollout:
     n = int(facts[0])
-    return Rollout(ids[:n].astype(np.int32), learn[:n].astype(np.float32), float(facts[1]), bool(facts[2]))
+    return Rollout(
+        ids[:n].astype(np.int32), learn[:n].astype(np.float32), float(facts[1]), bool(facts[2]), bool(facts[3])
+    )
 
 
 def turn(role: str, content) -> dict:

@@ -12,6 +12,9 @@ import torch
 
 from acorn.config import dump, from_dict, read_toml, to_dict
 from acorn.errors import UserError
+from acorn.model import kind_of
+from acorn.model.lora import adapters, lora_of
+from acorn.optim.adamw import WEIGHT_DECAY, AdamW, usual_lr
 from acorn.optim.muon import MuonAdamW
 from acorn.runlog import environment, write_json, write_text
 from acorn.runtime import Runtime
@@ -27,10 +30,12 @@ LIMITS = {  # option -> least and largest value
     "cooldown": (0, 1), "clip": (0, ANY), "eval_every": (0, ANY), "save_every": (0, ANY), "eval_tokens": (0, ANY),
     "seed": (0, 2**63 - 1), "documents": (0, 1), "rounds": (0, ANY), "round_prompts": (1, ANY),
     "round_epochs": (1e-3, ANY), "gold": (0, 0.99), "prompts": (1, ANY), "samples": (2, ANY), "max_tokens": (1, ANY),
-    "valid_reward": (0, 1), "eval_prompts": (1, ANY), "eval_samples": (0, ANY),
+    "valid_reward": (0, 1), "eval_prompts": (1, ANY), "eval_samples": (0, ANY), "n_head": (1, ANY), "lr": (0, ANY),
+    "beta2": (0, 0.999999), "floor": (0, 1), "lora": (0, ANY), "lora_alpha": (1e-6, ANY), "dropout": (0, 0.999),
 }  # fmt: skip
 # options that a run settles for itself when they are not given
-OPEN = ("steps", "batch_tokens", "dtype", "device", "init", "matrix_lr", "embed_lr", "head_lr")
+OPEN = ("steps", "batch_tokens", "micro_tokens", "block_size", "dtype", "device", "init", "matrix_lr", "embed_lr",
+        "head_lr", "lr", "lr_scale", "optimizer")  # fmt: skip
 
 
 def check_options(config) -> None:
@@ -40,6 +45,8 @@ def check_options(config) -> None:
         if value is not None and not least <= value <= most:  # NaN fails too
             limits = f"at least {least:g}" if most == ANY else f"between {least:g} and {most:g}"
             raise UserError(f"--{name.replace('_', '-')} {value}: must be {limits}")
+    if getattr(config, "lora_alpha", None) and not config.lora:
+        raise UserError(f"--lora-alpha {config.lora_alpha:g} has no meaning without adapters", "--lora RANK")
     inject(config.inject, "", 0)
 
 
@@ -78,11 +85,37 @@ def write_record(config, folder: Path, runtime: Runtime) -> None:
     )
 
 
-def make_optimizer(model, plan, runtime: Runtime, lr_scale: float, weight_decay: float | None = None) -> MuonAdamW:
-    lr = {"matrix": plan.matrix_lr, "embed": plan.embed_lr, "head": plan.head_lr, "scalar": plan.scalar_lr}
+def make_optimizer(
+    model,
+    plan,
+    runtime: Runtime,
+    lr_scale: float,
+    weight_decay: float | None = None,
+    optimizer: str | None = None,
+    lr: float | None = None,
+    beta2: float = 0.95,
+) -> MuonAdamW | AdamW:
+    """
+    optimizer: muon, adamw or None: muon for nano, adamw for the other kinds and for adapters. lr: AdamW's, before
+    lr_scale; None: by width. With muon a nano model takes the plan's rates; in the others that is the matrices' alone.
+    """
+    lora, named, nano = lora_of(model), dict(model.named_parameters()), kind_of(model) == "nano"
+    if lora and optimizer == "muon":
+        raise UserError("--lora with --optimizer muon: adapters are trained with adamw")
+    lr = (lr or usual_lr(model.config.n_embd)) * lr_scale
+    if lora or (optimizer or ("muon" if nano else "adamw")) == "adamw":
+        decay = WEIGHT_DECAY if weight_decay is None else weight_decay
+        groups = adapters(model) if lora else model.groups()
+        return AdamW(named, groups, lr, decay, (0.9, beta2), rank=runtime.rank, world=runtime.world)
+    rates = {"matrix": plan.matrix_lr * lr_scale, "embed": lr, "head": lr, "scalar": lr}
+    if nano:
+        rates |= {
+            "embed": plan.embed_lr * lr_scale,
+            "head": plan.head_lr * lr_scale,
+            "scalar": plan.scalar_lr * lr_scale,
+        }
     decay = plan.weight_decay if weight_decay is None else weight_decay
-    return MuonAdamW(dict(model.named_parameters()), model.groups(), {k: v * lr_scale for k, v in lr.items()}, decay,
-                     runtime.dtype, runtime.rank, runtime.world)  # fmt: skip
+    return MuonAdamW(named, model.groups(), rates, decay, runtime.dtype, runtime.rank, runtime.world)
 
 
 def seconds_per_step(make, runtime: Runtime) -> float:
@@ -94,8 +127,7 @@ def seconds_per_step(make, runtime: Runtime) -> float:
         forward_backward(model, stage.batches(), runtime)
         gradient_norm(model)
         optimizer.step(0.1)
-        for p in model.parameters():
-            p.grad = None
+        model.zero_grad()
         times.append(time.perf_counter() - begin)
     slowest = torch.tensor([min(times)], device=runtime.device)
     return float(runtime.sum(slowest)) / runtime.world  # the same number on all ranks
