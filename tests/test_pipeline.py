@@ -77,7 +77,8 @@ def result(folder) -> dict:
         rows = [json.loads(line) for line in (run / stage / "metrics.jsonl").read_text().splitlines()]
         found[f"{stage} log"] = [{k: row[k] for k in row if k not in ("time_s", "tokens_per_s")} for row in rows]
     found["eval"] = json.loads((run / "eval.json").read_text())
-    del found["eval"]["seconds"]
+    for part in (found["eval"], *found["eval"]["tasks"].values()):
+        del part["seconds"]
     return found
 
 

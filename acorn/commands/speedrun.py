@@ -22,10 +22,12 @@ STAGES = {
     "tokenizer": "tokenizer train",
     "data": "data import",
     "base": "train base",
+    "mid": "train mid",
     "sft": "train sft",
+    "rl": "train rl",
     "eval": "eval",
 }
-SHARED = ("base", "sft")  # stages that all ranks do together; the others are the first rank's
+SHARED = ("base", "mid", "sft", "rl")  # stages that all ranks do together; the others are the first rank's
 
 
 @dataclass
@@ -47,8 +49,8 @@ class Speedrun:
             raise UserError(f"{self.config_file}: name = {name!r}: expected str, got {type(name).__name__}")
         home = Path("runs") / name
         commands = {
-            section: command(section, settings[section], home, name, self.config_file)
-            for section in in_order(settings, self.config_file)
+            step: command(step, settings[step.split()[0]], home, name, self.config_file)
+            for step in in_order(settings, self.config_file)
         }
         first = int(os.environ.get("RANK", 0)) == 0
         if first:
@@ -99,21 +101,25 @@ def in_order(settings: dict, path: Path) -> list[str]:
             raise UserError(f"{path}: {section} must be a section, [{section}]")
     if not settings:
         raise UserError(f"{path} names no stage. Known: {', '.join(STAGES)}")
-    return [section for section in STAGES if section in settings]
+    steps = [section for section in STAGES if section in settings]
+    if "eval" in steps:  # every trained stage is scored, the furthest one last: it is what the run's eval.json holds
+        trained = [section for section in SHARED if section in settings]
+        steps = [s for s in steps if s != "eval"] + [f"eval {section}" for section in trained] * bool(trained)
+    return steps
 
 
-def command(section: str, values: dict, home: Path, name: str, path: Path):
+def command(step: str, values: dict, home: Path, name: str, path: Path):
     """
-    The stage's command with the config's options, and the places in the run's folder where its input and output lie.
+    The command of a step ("base", "eval sft") with the config's options, and the places in the run's folder where its
+    input and output lie.
     """
+    section, _, scored = step.partition(" ")
     module, _, cls = COMMANDS[STAGES[section]][0].partition(":")
     places = {
         "tokenizer": {"out": str(home / "tokenizer.json")},
         "data": {"tokenizer": str(home / "tokenizer.json"), "out": str(home / "data")},
-        "base": {"name": name},
-        "sft": {"name": name},
-        "eval": {"target": name},
-    }[section]
+        "eval": {"target": str(home / scored)},
+    }.get(section, {"name": name})
     return from_dict(getattr(importlib.import_module(module), cls), {**values, **places}, f"{path}: [{section}]")
 
 
@@ -124,9 +130,9 @@ def finished(section: str, home: Path, stage) -> bool:
         return (home / "tokenizer.json").exists()
     if section == "data":
         return (home / "data" / "manifest.json").exists()
-    if section == "eval":
-        scored = read_json(home / "eval.json").get("checkpoint")
-        return scored is not None and Path(scored) == checkpoint.resolve_run(str(home))
+    if section.startswith("eval "):
+        scored = read_json(home / section.split()[1] / "eval.json").get("checkpoint")
+        return scored is not None and Path(scored) == checkpoint.resolve_run(stage.target)
     record = home / section / "run.toml"
     if not record.exists():
         return False
@@ -182,7 +188,8 @@ def say(first: bool, text: str) -> None:
 
 def closing(name: str, home: Path, seconds: float, timings: dict) -> str:
     """What to type next, with a request that the model was right about, if there is one."""
-    samples = [s for task in read_json(home / "eval.json").get("tasks", {}).values() for s in task["samples"]]
+    tasks = read_json(home / "eval.json").get("tasks", {}).values()
+    samples = [s for task in tasks for s in task.get("samples", [])]
     request = next((s["request"] for s in samples if s["right"]), "hello")
     total = sum(s["seconds"] for s in timings["stages"])
     return f"""

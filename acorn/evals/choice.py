@@ -150,12 +150,14 @@ def score_batch(model, batch: list[Piece], device) -> list[list[Score]]:
             targets.append(row[start:])
             owners.append((b, r))
             begin = end
-    tree = Tree(torch.from_numpy(lengths), torch.from_numpy(branch), torch.from_numpy(depth), device)
     tokens = torch.from_numpy(ids).to(device)
-    features = model.features(tokens[:, :width], tree)
     if beam:
+        tree = Tree(torch.from_numpy(lengths), torch.from_numpy(branch), torch.from_numpy(depth), device)
+        trunk = model.features(tokens[:, :width], tree)
         tree.branch_off(tokens[:, :width])
-        features = torch.cat((features, model.features(tokens[:, width:], tree)), dim=1)
+        features = torch.cat((trunk, model.features(tokens[:, width:], tree)), dim=1)
+    else:
+        features = model.features(tokens)
     places, inverse = np.unique(np.concatenate(at), return_inverse=True)  # all choices begin at one place
     chosen = features.flatten(0, 1)[torch.from_numpy(places).to(device)]
     nll, likeliest = predict(model, chosen, inverse, np.concatenate(targets))

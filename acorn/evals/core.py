@@ -16,16 +16,20 @@ CORE is the mean of the centred accuracies, (accuracy - chance) / (1 - chance).
 
 import csv
 import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from acorn.errors import UserError, missing_extra
-from acorn.evals.choice import Question, Score, common_prefix, crop
+from acorn.evals.choice import Question, Score, common_prefix, crop, score
 from acorn.evals.files import index, read_records, text, texts
+from acorn.evals.results import around, centred, deviation, fingerprint, share
 
 VERSION = 1
+AT_ONCE = 1024  # items tokenised together
 KINDS = ("multiple_choice", "schema", "language_modeling")
 BASELINES = "eval_meta_data.csv"  # whose score is called CORE; nanochat's and the first published ones
 
@@ -123,10 +127,12 @@ def load_items(task: CoreTask, limit: int = 0) -> list[dict]:
     return items
 
 
-def gold_among(field: str):
+def gold_among(field: str, gold: str = "gold"):
+    """-> a check that the index in `gold` is one of `field`'s."""
+
     def check(record: dict) -> str:
         many = len(record[field])
-        return "" if record["gold"] < many else f"field 'gold' is {record['gold']}, but {field!r} has {many} entries"
+        return "" if record[gold] < many else f"field {gold!r} is {record[gold]}, but {field!r} has {many} entries"
 
     return check
 
@@ -177,5 +183,47 @@ def is_right(task: CoreTask, item: dict, scores: list[Score]) -> bool:
     return means.index(min(means)) == item["gold"]
 
 
-def centred(accuracy: float, chance: float) -> float:
-    return (accuracy - chance) / (1 - chance)
+def score_core(model, tokenizer, core: Core, limit: int = 0, progress: Callable | None = None) -> dict:
+    """
+    -> the part `core` of eval.json's tasks. progress(label, n) -> a function that is told how many more items are done.
+    All files are read before the model is asked anything.
+    """
+    begin, parts, hashes = time.perf_counter(), {}, []
+    loaded = [load_items(task, limit) for task in core.tasks]
+    for task, items in zip(core.tasks, loaded):
+        started = time.perf_counter()
+        tick = progress(task.label, len(items)) if progress else None
+        rights = [float(right) for right in score_items(model, tokenizer, task, items, tick)]
+        accuracy, chance = sum(rights) / len(items), core.baselines[BASELINES][task.label]
+        hashes.append(fingerprint(task.label, VERSION, [[task.kind, task.shots, task.delimiter], *items]))
+        parts[task.label] = {
+            "n": len(items), "kind": task.kind, "shots": task.shots, "right": share(round(sum(rights)), len(items)),
+            "stderr": deviation(rights), "chance": chance, "centred": centred(accuracy, chance), "hash": hashes[-1],
+            "seconds": time.perf_counter() - started,
+        }  # fmt: skip
+        if task.standin:
+            parts[task.label]["note"] = f"stand-in: {task.file.name}"
+    result = {
+        "version": VERSION,
+        "hash": fingerprint("core", VERSION, hashes),
+        "n": sum(part["n"] for part in parts.values()),
+    }
+    for file, chances in core.baselines.items():
+        errors = [part["stderr"] / (1 - chances[label]) for label, part in parts.items()]
+        error = sum(e * e for e in errors) ** 0.5 / len(parts)
+        value = sum(centred(part["right"]["value"], chances[label]) for label, part in parts.items()) / len(parts)
+        name = "centred" + Path(file).stem.removeprefix(Path(BASELINES).stem)
+        result |= {name: around(value, error)} | ({"stderr": error} if file == BASELINES else {})
+    notes = [f"{label} is a {part['note']}" for label, part in parts.items() if "note" in part]
+    about = {"note": "; ".join(notes)} if notes else {}
+    return {**result, **about, "seconds": time.perf_counter() - begin, "tasks": parts}
+
+
+def score_items(model, tokenizer, task: CoreTask, items: list[dict], tick=None) -> list[bool]:
+    """Whether each item is answered right."""
+    rights = []
+    for start in range(0, len(items), AT_ONCE):
+        span = range(start, min(start + AT_ONCE, len(items)))
+        scores = score(model, questions(task, items, span, tokenizer, model.config.block_size), tick=tick)
+        rights += [is_right(task, items[i], found) for i, found in zip(span, scores)]
+    return rights

@@ -1,51 +1,87 @@
-"""Ask a model the tasks of a recipe and count what its replies are worth."""
+"""Ask a model to answer the examples of a task, grade each reply, and count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import comb
 
-from acorn.evals.intervals import wilson
+from acorn.evals.results import around, centred, deviation, fingerprint, share
+from acorn.evals.task import Example, Grade, Task
 from acorn.infer.engine import Engine
 from acorn.infer.sample import Sampling
 from acorn.tokenizer.chat import render_prompt
 
 
-def score_examples(engine: Engine, examples: list, grade: Callable, version: int, max_tokens: int = 400) -> dict:
+def score_examples(
+    engine: Engine, task: Task, examples: Sequence[Example], samples: int = 1, temperature: float = 0.0, seed: int = 0,
+    tick: Callable[[int], None] = lambda n: None,
+) -> dict:  # fmt: skip
     """
-    Greedy replies to examples (request, kind), each graded (valid, right, why) -> the task's part of eval.json: shares
-    with 95 % Wilson intervals, counts by kind, and every reply, so that anyone can look at what was counted.
+    `samples` replies to each example -> the task's part of eval.json (acorn/evals/results.py), with every reply, so
+    that anyone can look at what was counted. A prompt longer than the context has the empty reply.
     """
     prompts = [render_prompt(engine.tokenizer, [{"role": "user", "content": e.request}]) for e in examples]
-    fit = [i for i, p in enumerate(prompts) if len(p) < engine.context]
-    replies = dict(
-        zip(fit, engine.complete([prompts[i] for i in fit], Sampling(temperature=0.0, max_tokens=max_tokens)))
-    )
-    samples, kinds = [], {}
-    for i, example in enumerate(examples):
-        text = replies[i].text if i in replies else ""
-        mark = grade(example, text)
-        samples.append(
-            {
-                "request": example.request,
-                "reply": text,
-                "kind": example.kind,
-                "valid": mark.valid,
-                "right": mark.right,
-                "why": mark.why,
-            }
-        )
+    fit = sorted((i for i, p in enumerate(prompts) if len(p) < engine.context), key=lambda i: len(prompts[i]))
+    texts = [[""] * samples for _ in examples]
+    tick(len(examples) - len(fit))
+    step = max(1, 4 * engine.max_batch // samples)  # at once, so that progress can be shown
+    for start in range(0, len(fit), step):
+        part = fit[start : start + step]
+        sampling = Sampling(temperature=temperature, max_tokens=task.max_tokens, seed=seed + start)
+        replies = engine.complete([prompts[i] for i in part], sampling, samples)
+        for place, i in enumerate(part):
+            texts[i] = [reply.text for reply in replies[place * samples : (place + 1) * samples]]
+        tick(len(part))
+    marked = [[(text, graded(task, example, text)) for text in found] for example, found in zip(examples, texts)]
+    return counted(task, examples, marked)
+
+
+def graded(task: Task, example: Example, reply: str) -> Grade:
+    """A grader that fails costs one reply, not the evaluation."""
+    try:
+        return task.grade(example, reply)
+    except Exception as e:
+        return Grade(False, False, f"the grader failed: {e!r}")
+
+
+def counted(task: Task, examples: Sequence[Example], marked: list[list[tuple[str, Grade]]]) -> dict:
+    n, k = len(examples), len(marked[0]) if marked else 1
+    rights = [sum(mark.right for _, mark in found) for found in marked]
+    kinds: dict[str, dict] = {}
+    replies = []
+    for example, found in zip(examples, marked):
         counts = kinds.setdefault(example.kind, {"n": 0, "valid": 0, "right": 0})
-        counts["n"] += 1
-        counts["valid"] += mark.valid
-        counts["right"] += mark.right
-
-    def share(key: str) -> dict:
-        low, high = wilson(sum(s[key] for s in samples), len(samples))
-        return {"value": sum(s[key] for s in samples) / max(1, len(samples)), "low": low, "high": high}
-
+        for text, mark in found:
+            counts["n"] += 1
+            counts["valid"] += mark.valid
+            counts["right"] += mark.right
+            about = {"request": example.request, "reply": text, "kind": example.kind}
+            replies.append({**about, "valid": mark.valid, "right": mark.right, "why": mark.why})
+    error = deviation(c / k for c in rights)
+    right = share(sum(rights), n) if k == 1 else around(sum(rights) / n / k, error)
+    asked = [[e.request, e.kind, e.data, e.answer] for e in examples]
+    several = {"samples_each": k, **pass_at(rights, k)} if k > 1 else {}
     return {
-        "version": version,
-        "n": len(samples),
-        "valid": share("valid"),
-        "right": share("right"),
+        "version": task.version,
+        "hash": fingerprint(task.name, task.version, asked),
+        "n": n,
+        "chance": task.chance,
+        "valid": share(sum(mark.valid for found in marked for _, mark in found), n * k),
+        "right": right,
+        "stderr": error,
+        "centred": centred(right["value"], task.chance),
+        **several,
         "by_kind": kinds,
-        "samples": samples,
+        "samples": replies,
     }
+
+
+def pass_at(rights: list[int], n: int) -> dict[str, dict]:
+    """
+    rights: how many of an example's n replies are right. -> pass@k for k = 1, 2, 4 ... and n: the chance that k replies
+    hold a right one, without bias from the n that were drawn (arXiv 2107.03374): 1 - C(n - right, k) / C(n, k).
+    """
+    ks = sorted({1 << i for i in range(n.bit_length()) if 1 << i <= n} | {n})
+    found = {}
+    for k in ks:
+        each = [1 - comb(n - c, k) / comb(n, k) for c in rights]
+        found[f"pass@{k}"] = around(sum(each) / len(each), deviation(each))
+    return found

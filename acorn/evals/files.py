@@ -1,10 +1,14 @@
 """Records of a task file, checked: what is wrong is said with file, line and field before any model is asked."""
 
+import hashlib
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 from acorn.errors import UserError
+
+HINT = "--task-data DIR   (its layout: acorn/evals/tasks.py)"
 
 
 def text(value) -> str:
@@ -31,7 +35,7 @@ def texts(value) -> str:
 
 
 def read_records(
-    path: Path, fields: dict[str, Callable], check: Callable[[dict], str] = lambda record: "", hint: str = ""
+    path: Path, fields: dict[str, Callable], check: Callable[[dict], str] = lambda record: "", hint: str = HINT
 ) -> list[dict]:
     """
     A .jsonl file, or a .json file that holds one list. fields: name -> what is wrong with its value, '' if nothing;
@@ -85,3 +89,13 @@ def entries(path: Path, content: str):
 def shown(value) -> str:
     found = json.dumps(value, ensure_ascii=False)
     return found if len(found) <= 60 else found[:57] + "..."
+
+
+def draw(records: list, seed: int, count: int) -> list:
+    """`count` of them in an order that only the seed decides; the first of a longer list are those of a shorter one."""
+    return random.Random(seed).sample(records, len(records))[:count]
+
+
+def held_out(question: str) -> bool:
+    """Whether a training question is kept for validation: a tenth of all, by what is asked."""
+    return hashlib.sha256(question.encode()).digest()[0] % 10 == 0

@@ -194,7 +194,7 @@ def test_a_prefix_is_read_once(model, tokenizer):
     read = []
     counting = SimpleNamespace(
         config=model.config, training=False, eval=lambda: None, train=lambda on: None, head=model.head,
-        parameters=model.parameters, features=lambda ids, cache: read.append(ids.numel()) or model.features(ids, cache),
+        parameters=model.parameters, features=lambda ids, tree: read.append(ids.numel()) or model.features(ids, tree),
     )  # fmt: skip
     rows = [np.array([*range(100), 200 + i, 7]) for i in range(4)]
     score(counting, [Question(rows, [100] * 4)])
