@@ -72,6 +72,7 @@ def show(report: dict) -> None:
 
 def draw(console, say, block) -> None:
     from acorn.evals.report import card
+    from acorn.evals.report.clean import one_line
     from acorn.evals.report.markdown import curve_rows
 
     match block:
@@ -82,10 +83,10 @@ def draw(console, say, block) -> None:
         case card.Table(head, rows, words, caption):
             console.print()
             draw_table(console, caption, head, [[str(cell) for cell in row] for row in rows], words)
-        case card.Samples(_, samples):
+        case card.Samples(task, samples):
             for right in (True, False):
                 if sample := next((s for s in samples if s["right"] is right), None):
-                    say(f"{card.verdict(sample)}  {sample['request']}", "bold")
+                    say(f"{task}, {card.verdict(sample)}: {one_line(sample['request'])}", "bold")
                     say(sample["reply"] + "\n", "dim")
         case card.Curves(stage, facts, charts):
             say(f"\n{stage}: " + ", ".join(f"{name} {value}" for name, value in facts))

@@ -1,16 +1,20 @@
 """The report card: every figure is one that the run folder holds, absent parts are named, damage stops nothing."""
 
+import dataclasses
 import json
 
 import pytest
+from safetensors.torch import save_file
 
 from acorn.errors import UserError
 from acorn.evals.intervals import wilson
 from acorn.evals.report import units
-from acorn.evals.report.files import read_json, read_rows
+from acorn.evals.report.files import model_figures, read_json, read_rows
 from acorn.evals.report.gather import Price, gather, write_report
 from acorn.evals.report.markdown import escape, fenced, markdown
 from acorn.evals.report.results import metrics, pick_samples, read_results, table
+from acorn.model import MODELS, build
+from acorn.model.lora import Lora, add_lora
 
 PARAMETERS = 2 * 1024 * 64 + 4 * 64 * 64 + 2 * 256 * 64 + 1
 
@@ -39,6 +43,37 @@ def test_figures_are_those_of_the_files(make_run):
     assert report["environment"]["commit"] == "0123456789abcdef" and report["notes"] == []
     assert report["config"] == {"base": {"steps": "600", "seed": "1"}, "sft": {"steps": "200", "seed": "1"}}
     assert report["time"]["seconds"] == pytest.approx(11.2 + 300.5 + 120.25), "what was done before does not count"
+
+
+@pytest.mark.parametrize("lora", [None, Lora(rank=2, alpha=4.0)])
+@pytest.mark.parametrize("kind", MODELS)
+def test_models_of_every_kind_are_counted(tmp_path, kind, lora):
+    model = build(kind, MODELS[kind][0](vocab_size=64, n_layer=2, n_head=4, n_embd=16, block_size=32))
+    plain = sum(p.numel() for p in model.parameters())
+    expected = model.flops_per_token(32)
+    description = {"kind": kind, "config": dataclasses.asdict(model.config)}
+    if lora:
+        add_lora(model, lora)
+        description["lora"] = dataclasses.asdict(lora)
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    problems: list[str] = []
+    found = model_figures(tmp_path, problems)
+    assert problems == [] and found["parameters"] == sum(p.numel() for p in model.parameters())
+    assert found["parameters"] == sum(found["groups"].values())
+    assert found["flops_per_token"] == expected and found["groups"].get("adapters", 0) == found["parameters"] - plain
+
+
+@pytest.mark.parametrize("change", [{"kind": "other"}, {"config": {"n_layer": 10**9}}, {"config": {"n_embd": 63}}])
+def test_a_model_that_cannot_be_built_is_named(make_run, change):
+    folder = make_run() / "sft" / "checkpoint-000200"
+    description = json.loads((folder / "model.json").read_text())
+    config = {**description["config"], **change.get("config", {})}
+    (folder / "model.json").write_text(json.dumps(description | change | {"config": config}))
+    problems: list[str] = []
+    found = model_figures(folder, problems)
+    assert found["flops_per_token"] is None and "FLOPs are not known" in problems[0]
+    assert found["parameters"] == PARAMETERS
 
 
 def test_cost_is_flops_over_what_a_gpu_is_assumed_to_do(make_run):

@@ -276,11 +276,10 @@ def test_a_browser_shows_it_at_a_phones_width_and_runs_nothing(make_run, tmp_pat
     text = page(gather(folder))
     frame = tmp_path / "frame.html"
     frame.write_text(WRAPPER.format(width=width, page=html.escape(text, quote=True)), encoding="utf-8")
-    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={tmp_path}/c",
-               "--disable-background-networking", "--virtual-time-budget=1000", "--dump-dom", frame.as_uri()]  # fmt: skip
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(tmp_path)}
-    )
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    command = [CHROMIUM, *flags, f"--user-data-dir={tmp_path}/c", "--virtual-time-budget=1000", "--dump-dom"]
+    home = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([*command, frame.as_uri()], capture_output=True, text=True, timeout=120, env=home)
     title, scroll, chart, style = re.search(r"<title>(.*?)</title>", done.stdout)[1].split(" / ")
     assert title == "oak: report card" and style == "1120px", "nothing in the page ran, its style did"
     assert int(scroll) <= width, "nothing sticks out"

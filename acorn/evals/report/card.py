@@ -279,6 +279,8 @@ def model_section(report: dict) -> Section:
     if model:
         shape = ", ".join(f"{k} {v}" for k, v in model["config"].items() if v is not None)
         facts.append(["model", f"{model['kind']}: {shape}"])
+        if model["lora"]:
+            facts.append(["LoRA", ", ".join(f"{k} {v}" for k, v in model["lora"].items())])
         groups = ", ".join(f"{name} {n:,}" for name, n in model["groups"].items())
         facts.append(["parameters", f"{model['parameters']:,}" + (f" ({groups})" if groups else "")])
         facts.append(["weights", f"{bytes_text(sizes['weights_bytes'])}; with the optimizer's state "

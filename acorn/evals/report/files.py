@@ -182,7 +182,15 @@ def model_figures(checkpoint: Path, problems: list[str]) -> dict:
             parameters = sum(math.prod(f.get_slice(name).get_shape()) for name in f.keys())
     except (SafetensorError, OSError) as e:
         problems.append(f"{checkpoint / 'model.safetensors'} cannot be read: {text_of(e)}.")
-    found = {"kind": kind, "config": config, "parameters": parameters, "groups": {}, "flops_per_token": None}
+    lora = mapping(description.get("lora"))
+    found = {
+        "kind": kind,
+        "config": config,
+        "lora": lora,
+        "parameters": parameters,
+        "groups": {},
+        "flops_per_token": None,
+    }
     if kind not in MODELS:
         problems.append(f"{checkpoint / 'model.json'}: no model kind {kind!r}, so its FLOPs are not known.")
         return found
@@ -192,6 +200,8 @@ def model_figures(checkpoint: Path, problems: list[str]) -> dict:
         with torch.device("meta"):
             model = build(kind, from_dict(MODELS[kind][0], config, str(checkpoint / "model.json")))
         found["groups"] = {name: sum(p.numel() for p in group) for name, group in model.groups().items() if group}
+        if lora:
+            found["groups"]["adapters"] = parameters - sum(found["groups"].values())
         found["flops_per_token"] = float(model.flops_per_token(model.config.block_size))
     except (UserError, ValueError, TypeError, RuntimeError, MemoryError) as e:
         problems.append(f"{checkpoint / 'model.json'}: its FLOPs are not known: {text_of(e)}.")

@@ -26,11 +26,11 @@ a { color: var(--blue); text-underline-offset: 3px; text-decoration-thickness: 1
 .stages { display: flex; flex-wrap: wrap; color: var(--soft); font-size: 14px; }
 .stages li + li::before { content: "→"; margin: 0 8px; opacity: 0.6; }
 .lead { margin-top: 10px; max-width: 46em; font-size: 17px; color: var(--soft); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 1px; margin-top: 24px;
-  background: var(--line); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
-.tiles li { display: flex; flex-direction: column; padding: 16px 18px; background: var(--card); }
-.tiles b { font-size: 28px; line-height: 1.2; font-weight: 650; letter-spacing: -0.02em; font-variant-numeric:
-  tabular-nums; }
+.tiles { display: flex; flex-wrap: wrap; gap: 1px; margin-top: 24px; background: var(--line);
+  border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+.tiles li { display: flex; flex-direction: column; flex: 1 1 165px; padding: 16px 18px; background: var(--card); }
+.tiles b { font-size: 28px; line-height: 1.2; font-weight: 650; letter-spacing: -0.02em;
+  font-variant-numeric: tabular-nums; }
 .tiles span { font-weight: 550; }
 .tiles small { line-height: 1.45; } .tiles span + small { margin-top: 4px; }
 .notes { margin-top: 18px; padding: 12px 16px; background: var(--wash); border-radius: 8px; font-size: 14px; }
@@ -56,17 +56,17 @@ tr > :last-child { padding-right: 0; }
 .interval .span { fill: var(--blue); opacity: 0.4; }
 .interval .dot { fill: var(--blue); }
 .interval .chance { stroke: var(--soft); stroke-width: 1; }
-.samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: 16px;
-  align-items: start; }
-.sample { border: 1px solid var(--line); border-radius: 10px; background: var(--card); overflow: hidden;
-  min-width: 0; }
+.samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr));
+  gap: 16px; align-items: start; }
+.sample { border: 1px solid var(--line); border-radius: 10px; background: var(--card); min-width: 0;
+  overflow: hidden; }
 .sample > p { padding: 10px 14px; overflow-wrap: anywhere; }
 .ask { font-weight: 550; line-height: 1.4; }
 .kind { display: block; color: var(--soft); font-size: 12px; font-weight: 400; }
 .sample pre { background: var(--wash); padding: 10px 14px; margin: 0; overflow-x: auto; max-height: 340px; }
 .verdict { font-size: 13px; font-weight: 550; line-height: 1.4; }
-.right .verdict { color: var(--green); } .valid .verdict { color: var(--amber); } .wrong .verdict { color:
-  var(--red); }
+.right .verdict { color: var(--green); } .valid .verdict { color: var(--amber); }
+.wrong .verdict { color: var(--red); }
 .right .verdict::before { content: "✓ "; } .valid .verdict::before, .wrong .verdict::before { content: "✗ "; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 26px 28px; }
 .charts + .charts { margin-top: 30px; padding-top: 26px; border-top: 1px dashed var(--line); }
@@ -75,8 +75,8 @@ tr > :last-child { padding-right: 0; }
 .facts dt { color: var(--soft); } .facts dd { text-align: right; font-variant-numeric: tabular-nums;
   overflow-wrap: anywhere; }
 .chart { min-width: 0; }
-.chart figcaption { display: flex; justify-content: space-between; align-items: baseline; gap: 12px; font-size:
-  14px; }
+.chart figcaption { display: flex; justify-content: space-between; align-items: baseline; gap: 12px;
+  font-size: 14px; }
 .chart figcaption b { font-variant-numeric: tabular-nums; font-weight: 600; white-space: nowrap; }
 .chart strong { font-weight: 600; }
 .keys { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 12px; color: var(--soft); }
@@ -100,15 +100,16 @@ footer { margin-top: 44px; padding-top: 16px; border-top: 1px solid var(--line);
   overflow-wrap: anywhere; }
 @media (max-width: 600px) {
   body { padding: 24px 16px 40px; } h1 { font-size: 28px; } .lead { font-size: 15.5px; }
-  .tiles { grid-template-columns: 1fr 1fr; } .tiles li { padding: 12px 14px; } .tiles b { font-size: 22px; }
+  .tiles li { flex-basis: 40%; padding: 12px 14px; } .tiles b { font-size: 22px; }
   section { margin-top: 32px; padding-top: 22px; } .result small { display: block; } .interval { width: 84px; }
-  tbody th { position: sticky; left: 0; background: var(--paper); } .pairs th, .pairs td { display: block; width: auto;
-  padding-right: 0; }
+  tbody th { position: sticky; left: 0; background: var(--paper); }
+  .pairs th, .pairs td { display: block; width: auto; padding-right: 0; }
   .pairs th { border-bottom: 0; padding-bottom: 0; } .pairs td { padding-top: 0; } }
 @media print {
-  body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; } .wide { overflow: visible; }
-  .sample pre, .code pre { max-height: none; white-space: pre-wrap; } .sample, .chart, tr, .tiles {
-  break-inside: avoid; }
-  h2, h3 { break-after: avoid; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+  :root { --paper: #ffffff; } body { max-width: none; padding: 0; font-size: 10pt; }
+  nav { display: none; } .wide { overflow: visible; }
+  .sample pre, .code pre { max-height: none; white-space: pre-wrap; }
+  .sample, .chart, tr, .tiles { break-inside: avoid; }
+  h2, h3, caption, thead { break-after: avoid; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 """
