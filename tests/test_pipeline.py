@@ -34,6 +34,16 @@ eval_every = 6
 eval_tokens = 2000
 dtype = "float32"
 
+[mid]
+recipe = "iac"
+count = 60
+steps = 12
+batch_tokens = 1024
+save_every = 3
+eval_every = 6
+eval_tokens = 2000
+dtype = "float32"
+
 [sft]
 recipe = "iac"
 count = 60
@@ -43,12 +53,28 @@ save_every = 3
 eval_every = 6
 dtype = "float32"
 
+[rl]
+tasks = ["json"]
+count = 40
+steps = 12
+rounds = 1
+round_prompts = 4
+prompts = 2
+samples = 2
+max_tokens = 8
+eval_prompts = 2
+eval_samples = 0
+save_every = 3
+eval_every = 6
+dtype = "float32"
+
 [eval]
 recipe = "iac"
 n = 4
 eval_tokens = 2000
 """
-STAGES = ("tokenizer", "data", "base", "sft", "eval")
+TRAINED = ("base", "mid", "sft", "rl")
+STAGES = ("tokenizer", "data", *TRAINED, *(f"eval {stage}" for stage in TRAINED))
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +96,16 @@ def config(workplace):
 def result(folder) -> dict:
     """All that a run has found out, without what the clock decides."""
     run, found = folder / "runs" / "tiny", {}
-    for stage in ("base", "sft"):
+    for stage in TRAINED:
         newest = checkpoint.find_checkpoint(run / stage)
         files = ("model.safetensors", "optimizer.safetensors", "tokenizer.json")
         found[stage] = [newest.name, *((newest / file).read_bytes() for file in files)]
         rows = [json.loads(line) for line in (run / stage / "metrics.jsonl").read_text().splitlines()]
         found[f"{stage} log"] = [{k: row[k] for k in row if k not in ("time_s", "tokens_per_s")} for row in rows]
-    found["eval"] = json.loads((run / "eval.json").read_text())
-    for part in (found["eval"], *found["eval"]["tasks"].values()):
-        del part["seconds"]
+    for name in ("eval", *(f"{stage}/eval" for stage in TRAINED)):
+        found[name] = json.loads((run / f"{name}.json").read_text())
+        for part in (found[name], *found[name]["tasks"].values()):
+            del part["seconds"]
     return found
 
 
@@ -92,11 +119,11 @@ def test_every_stage_runs_and_the_report_holds_its_figures(finished):
     assert task["n"] == 4 == len(task["samples"]) == sum(kind["n"] for kind in task["by_kind"].values())
     for sample in task["samples"]:
         assert sample["request"] and sample["right"] <= sample["valid"] and (sample["right"] or sample["why"])
-    assert 1 < evaluation["bpb"]["value"] < 8 and evaluation["checkpoint"] == "runs/tiny/sft/checkpoint-000012"
+    assert 1 < evaluation["bpb"]["value"] < 8 and evaluation["checkpoint"] == "runs/tiny/rl/checkpoint-000012"
     card = (run / "report.md").read_text()
     assert f"{evaluation['bpb']['value']:.4f}" in card and task["samples"][0]["request"] in card
     assert f"{evaluation['bpb']['value']:.4f}"[:5] in json.dumps(report)
-    for stage in ("base", "sft"):
+    for stage in TRAINED:
         assert checkpoint.find_checkpoint(run / stage).name == "checkpoint-000012"
     timings = json.loads((run / "timings.json").read_text())
     assert [stage["name"] for stage in timings["stages"]] == list(STAGES) and timings["peak_memory_bytes"] > 5e7
@@ -140,9 +167,11 @@ def test_killed_in_every_stage_it_goes_on_to_the_same_end(finished, config, work
         lambda: (run / "base" / "run.toml").exists(),
         lambda: rows("base") >= 5,
         lambda: list((run / "base").glob("checkpoint-000012")),
-        lambda: rows("sft") >= 2,
+        lambda: rows("mid") >= 4,
         lambda: rows("sft") >= 7,
-        lambda: (run / "timings.json").exists() and "sft" in (run / "timings.json").read_text(),
+        lambda: rows("rl") >= 2,
+        lambda: rows("rl") >= 7,
+        lambda: (run / "timings.json").exists() and "eval mid" in (run / "timings.json").read_text(),
     ]
     for reached in instants:
         child = children.acorn("speedrun", "tiny.toml", folder=workplace)
@@ -179,13 +208,13 @@ def test_a_changed_config_is_refused_with_the_difference(finished, acorn, monkey
         and "runs/tiny was made with other settings: base.depth was 1, now 2; eval.seed was None, now 8" in err
     )
     assert "--name OTHER" in err
-    assert result(finished[0])["eval"]["checkpoint"] == "runs/tiny/sft/checkpoint-000012"
+    assert result(finished[0])["eval"]["checkpoint"] == "runs/tiny/rl/checkpoint-000012"
 
 
 @pytest.mark.parametrize(
     "before, after, says",
     [
-        ("[sft]", "[stf]", "unknown section 'stf'. Did you mean sft? Known: name, tokenizer, data, base, sft, eval"),
+        ("[sft]", "[stf]", "unknown section 'stf'. Did you mean sft? Known: name, tokenizer, data, base, mid, sft, rl, eval"),
         ("depth = 1", "dept = 1", "unknown key 'dept'. Did you mean depth?"),
         ("depth = 1", 'depth = "1"', "depth = '1': expected int, got str"),
         ('name = "tiny"', "name = 5", "name = 5"),
@@ -198,7 +227,7 @@ def test_a_changed_config_is_refused_with_the_difference(finished, acorn, monkey
 def test_a_bad_config_is_refused_before_anything_is_made(before, after, says, config, workplace, acorn):
     text = CONFIG.replace(before, after, 1)
     if after == "base = 5":
-        text = text.replace(text[text.index("[base]") : text.index("[sft]")], "")
+        text = text.replace(text[text.index("[base]") : text.index("[mid]")], "")
     config.write_text(text)
     code, _, err = acorn("speedrun", "tiny.toml")
     assert code == 2 and says in err, err
@@ -215,4 +244,4 @@ def test_on_two_ranks(config, workplace):
     codes, said = children.acorn_ranks(2, "speedrun", "tiny.toml", folder=workplace)
     assert codes == [0, 0], said
     assert said.count("[report]\n") == 1 and said.count("[base]\n") == 1
-    assert json.loads((workplace / "runs/tiny/eval.json").read_text())["checkpoint"].endswith("sft/checkpoint-000012")
+    assert json.loads((workplace / "runs/tiny/eval.json").read_text())["checkpoint"].endswith("rl/checkpoint-000012")

@@ -131,8 +131,10 @@ def finished(section: str, home: Path, stage) -> bool:
     if section == "data":
         return (home / "data" / "manifest.json").exists()
     if section.startswith("eval "):
-        scored = read_json(home / section.split()[1] / "eval.json").get("checkpoint")
-        return scored is not None and Path(scored) == checkpoint.resolve_run(stage.target)
+        scored = read_json(Path(stage.target) / "eval.json")
+        if not scored or Path(scored["checkpoint"]) != (path := checkpoint.resolve_run(stage.target)):
+            return False
+        return set(stage.names(home, path)) <= {*scored["tasks"], *scored}  # a kill leaves what was scored before it
     record = home / section / "run.toml"
     if not record.exists():
         return False
