@@ -219,10 +219,10 @@ def stage_facts(stage: dict) -> list[tuple[str, str]]:
              ("tokens/s", f"{stage['tokens_per_s']:,.0f}")]  # fmt: skip
     if stage["final_loss"] is not None:
         facts.append(("loss", f"{stage['first_loss']:.4f} → {stage['final_loss']:.4f}"))
-    facts += [
-        (f"held-out {NAMES.get(name, name)}", logged(name, value["last"]).main())
-        for name, value in list(stage["val"].items())[:6]
-    ]
+    for name, value in list(stage["val"].items())[:6]:
+        first, last, best = (logged(name, value[key]).main() for key in ("first", "last", "best"))
+        course = last if first == last else f"{first} → {last}"
+        facts.append((f"held out: {NAMES.get(name, name)}", course if best == last else f"{course}, best {best}"))
     if stage["skipped_steps"]:
         facts.append(("skipped steps", f"{stage['skipped_steps']:,}"))
     facts.append(("checkpoint", Path(stage["checkpoint"]).name if stage["checkpoint"] else "none"))
@@ -311,6 +311,7 @@ def provenance_section(report: dict) -> Section:
         facts.append(["acorn", f"{env['acorn']}, {env['commit'][:12] or 'unknown commit'}{dirty}"])
         facts.append(["versions", f"torch {env['torch']}, python {env['python']}, numpy {env['numpy']}"])
         cores = f"{env['threads']} threads on {env['cpu_count']} cores"
+        cores += f", {env['world']} processes" if env["world"] > 1 else ""
         facts.append(["machine", ", ".join(filter(None, [env["device"], cores, env["dtype"], env["system"]]))])
     for stage in report["stages"]:
         if stage["checkpoint"]:

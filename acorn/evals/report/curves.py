@@ -27,8 +27,8 @@ NAMES = {"loss": "training", "val_loss": "held out", "val_bpb": "held out", "rig
 
 def charts(rows: list[dict], stage: str) -> list[dict]:
     """
-    [{"title", "unit", "steps": of the stage, "series": [...]}], a series being {"name", "figure"} with "points":
-    [[steps done, mean, low, high], ...] of training, or with "dots": [[steps done, value], ...] of evaluations. Steps
+    [{"title", "unit", "steps": of the stage, "series": [...]}], a series having "name" and "points":
+    [[steps done, mean, low, high], ...] of training, or "dots": [[steps done, value], ...] of evaluations. Steps
     of a line are gathered into buckets; low and high are the least and the largest of a bucket.
     """
     found: dict[tuple[str, bool], list[tuple[int, float]]] = {}
@@ -55,8 +55,8 @@ def series(key: tuple[str, bool], points: list[tuple[int, float]]) -> dict:
     name, scored = key
     label = NAMES.get(name, f"held out, {name}" if scored else name)[:40]
     if scored:
-        return {"name": label, "figure": name[:40], "dots": [list(p) for p in thin(points, DOTS)]}
-    return {"name": label, "figure": name[:40], "points": gather_buckets(points, BUCKETS)}
+        return {"name": label, "dots": [list(p) for p in thin(points, DOTS)]}
+    return {"name": label, "points": gather_buckets(points, BUCKETS)}
 
 
 def thin(points: list, most: int) -> list:
