@@ -1,5 +1,6 @@
 """A folder as transformers saves it -> one of our models and its tokenizer. Nothing in it is run, no pickle is read."""
 
+import math
 import re
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,7 +54,7 @@ def class_of(config: dict, folder: Path) -> str:
     name = names[0] if isinstance(names, list) and names else None
     if name is None and config.get("model_type") == "gpt2":  # OpenAI's own files
         name = "GPT2LMHeadModel"
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise UserError(f"{folder} holds the architecture {name!r:.60}; supported are {', '.join(ARCHITECTURES)}")
     return name
 
@@ -139,7 +140,7 @@ class Settings:
         if value is None:
             raise UserError(f"{self.path} has no {key}")
         right = type(value) is kind or (kind is float and type(value) is int)
-        if not right:
+        if not right or (kind is float and not math.isfinite(value)):
             raise UserError(f"{self.path}: {key} is {value!r:.60}; expected {kind.__name__}")
         return kind(value)
 
@@ -156,7 +157,7 @@ def llama(c: Settings) -> LlamaConfig:
     name = c.values["architectures"][0]
     c.need(hidden_act=("silu",), mlp_bias=(False,), attention_bias=(False,), use_sliding_window=(False,))
     kinds = c.values.get("layer_types") or []
-    if any(kind != "full_attention" for kind in kinds):
+    if not isinstance(kinds, list) or any(kind != "full_attention" for kind in kinds):
         raise UserError(f"{c.path}: layer_types has layers without full attention, which are not supported")
     embd, heads = c.get("hidden_size"), c.get("num_attention_heads")
     return LlamaConfig(

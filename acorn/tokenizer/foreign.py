@@ -96,8 +96,8 @@ def check_file(file: dict) -> None:
         decoders = [part.get("type") for part in unfold(file.get("decoder"), "decoders")]
         spaced = any(part.get("add_prefix_space") and part.get("type") == "ByteLevel"
                      for part in unfold(file.get("pre_tokenizer"), "pretokenizers"))  # fmt: skip
-        added = [(t["id"], t["content"], t["special"]) for t in file.get("added_tokens", ())]
-    except (KeyError, TypeError, AttributeError) as e:
+        added = [(t["id"], t["content"], t["special"]) for t in file["added_tokens"]]
+    except (KeyError, TypeError, AttributeError, RecursionError) as e:
         raise UserError(f"tokenizer.json is not as the tokenizers library writes it: {e!r}") from None
     ends = model.get("continuing_subword_prefix") or model.get("end_of_word_suffix")
     problems = {
