@@ -13,8 +13,8 @@ def model_card(stock: Stock, tokenizer, name: str, checkpoint: Path, dtype: str)
     parts = [
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n- acorn\n---",
         f"# {name}",
-        f"Grown by acorn, exported from {'/'.join(checkpoint.parts[-3:])} as `{stock_class(stock.architecture)}` in "
-        f"{dtype}. No code of its own is needed to run it.",
+        f"Exported by acorn from {'/'.join(checkpoint.parts[-3:])} as `{stock_class(stock.architecture)}` in {dtype}. "
+        "No code of its own is needed to run it.",
         facts(stock, tokenizer),
         *figures(evaluation, checkpoint),
         *training(report),
@@ -75,7 +75,8 @@ def running(name: str, tokenizer) -> str:
     if tokenizer.template or tokenizer.kind != "foreign":
         lines += [
             'talk = [{"role": "user", "content": "Hello"}]',
-            'ids = tokenizer.apply_chat_template(talk, add_generation_prompt=True, return_tensors="pt")',
+            'given = {"add_generation_prompt": True, "return_tensors": "pt", "return_dict": True}',
+            "ids = tokenizer.apply_chat_template(talk, **given)",
             "print(tokenizer.decode(model.generate(**ids, max_new_tokens=200)[0]))",
         ]
     else:

@@ -99,6 +99,7 @@ def hf_files(tokenizer: Tokenizer, architecture: str, block_size: int) -> dict[s
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": block_size,
         "clean_up_tokenization_spaces": False,  # trap: true takes blanks away from code
+        "model_input_names": ["input_ids", "attention_mask"],  # trap: else transformers 4 adds token_type_ids
         **speech.names,
         **({"chat_template": speech.template} if speech.template else {}),
     }
