@@ -11,7 +11,7 @@ import torch
 from acorn.errors import UserError
 from acorn.infer.row import Event, Finish, Row, Rules, Tool
 from acorn.infer.sample import Sampling
-from acorn.infer.scheduler import Scheduler
+from acorn.infer.scheduler import Scheduler, Share
 from acorn.infer.weights import inference_copy
 
 __all__ = ["Engine", "Event", "Reply"]
@@ -73,10 +73,10 @@ class Engine:
 
         return events()
 
-    def scheduler(self, slots: int, length: int | None = None) -> Scheduler:
+    def scheduler(self, slots: int, length: int | None = None, share: Share | None = None) -> Scheduler:
         """Of its own, to submit to and step by hand; it keeps the weights of now."""
         rules = Rules(self.tokenizer, self.stop_ids, self.tool, self.tool_tokens)
-        return Scheduler(inference_copy(self.model), rules, slots, length or self.context)
+        return Scheduler(inference_copy(self.model), rules, slots, length or self.context, share)
 
     def _start(self, prompts, sampling, samples: int, watch: bool) -> tuple[Scheduler, list[Row]]:
         each = [sampling] * len(prompts) if isinstance(sampling, Sampling) else list(sampling)
@@ -86,7 +86,11 @@ class Engine:
             self._check(i, prompt)
         rows = min(self.max_batch, max(1, len(prompts) * samples))
         longest = max((len(prompt) + s.max_tokens for prompt, s in zip(prompts, each)), default=1)
-        scheduler = self.scheduler(rows, min(longest, self.context))
+        share = None
+        if samples > 1 and prompts:
+            reply = min(self.context, max(1, max(s.max_tokens for s in each)))
+            share = Share(len(prompts), max(map(len, prompts)), reply)
+        scheduler = self.scheduler(rows, min(longest, self.context), share)
         # like lengths together: less padding
         mine = {}
         for i in sorted(range(len(prompts)), key=lambda i: len(prompts[i])):

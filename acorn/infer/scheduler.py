@@ -9,13 +9,15 @@ then copied into a slot for each of them. Running rows are rows 0 to n - 1 of on
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from acorn.infer.row import Event, Row, Rules
 from acorn.infer.sample import Mix, Sampling
-from acorn.model.cache import KVCache
+from acorn.model.branches import Branches
+from acorn.model.cache import KVCache, fill_gaps
 
 # Tokens read in one step: what keeps a CPU's caches busy, and less while rows run that wait for it.
 READ_ALONE, READ_BESIDE = 8192, 256
@@ -60,16 +62,24 @@ class Reading:
         return True
 
 
+class Share(NamedTuple):
+    """What rows that share prompts have to fit into."""
+
+    prompts: int  # at most so many different ones
+    prompt: int  # tokens of the longest
+    reply: int  # tokens of the longest
+
+
 class Scheduler:
     """
     model: as acorn.infer.weights.inference_copy gives it. slots: rows that run together. length: tokens that a row can
-    hold, prompt and reply.
+    hold, prompt and reply. share: where prompts have several rows each, so that these look at one copy of it.
     """
 
-    def __init__(self, model, rules: Rules, slots: int, length: int):
-        self.model, self.rules, self.slots, self.length = model, rules, slots, length
+    def __init__(self, model, rules: Rules, slots: int, length: int, share: Share | None = None):
+        self.model, self.rules, self.slots, self.length, self.share = model, rules, slots, length, share
         self.vocab = rules.tokenizer.n_vocab
-        self.cache: KVCache | None = None  # made when the first row runs
+        self.cache: KVCache | Branches | None = None  # made when the first row runs
         self.rows: list[Row] = []  # running; row i is row i of the cache
         self.last: Tensor | None = None  # (n,) the token that each of them said last, not yet read
         self.mix: Mix | None = None
@@ -216,8 +226,7 @@ class Scheduler:
             prompt = self.read[0]
             rows, prompt.rows = prompt.rows[:free], prompt.rows[free:]
             if self.cache is None:
-                self.cache = self.model.new_cache(self.slots, self.length)
-                self.cache.keep([])
+                self.cache = self._new_cache()
             self.cache.add(prompt.cache, prompt.place, len(prompt.ids), len(rows))
             new += rows
             logits.append(prompt.logits.expand(len(rows), -1))
@@ -225,21 +234,17 @@ class Scheduler:
                 self._close(prompt)
         return new, torch.cat(logits) if new else None
 
+    def _new_cache(self) -> KVCache | Branches:
+        if self.share:
+            own = self.model.new_cache(self.slots, self.share.reply)
+            return Branches(own, self.model.new_cache(min(self.slots, self.share.prompts), self.share.prompt))
+        cache = self.model.new_cache(self.slots, self.length)
+        cache.keep([])
+        return cache
+
     def _close(self, prompt: Prompt) -> None:
         """No row of it waits any more."""
         del self.open[tuple(prompt.ids)]
         for line in (self.waiting, self.read):
             if prompt in line:
                 line.remove(prompt)
-
-
-def fill_gaps(alive: list[int]) -> list[int]:
-    """
-    Order for KVCache.keep that moves as few rows as possible: rows beyond the new end go to the places that fell free.
-    fill_gaps([0, 2, 3, 5]) -> [0, 5, 2, 3]
-    """
-    size = len(alive)
-    stay = [i for i in alive if i < size]
-    late = [i for i in alive if i >= size]
-    held = set(stay)
-    return [i if i in held else late.pop() for i in range(size)]

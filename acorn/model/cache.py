@@ -104,6 +104,10 @@ class KVCache:
             v_all[rows, :, positions] = v.transpose(1, 2)
         return k_all.narrow(2, 0, used), v_all.narrow(2, 0, used), mask
 
+    def layer(self, layer: int) -> tuple[Tensor, Tensor]:
+        """The keys and values of all rows in use, (B, n_kv_head, S, head_dim), as far as they can reach."""
+        return self._layers[layer]
+
     def advance(self, T: int) -> None:
         """Closes a forward: every row now holds T tokens more."""
         self.lengths += T
@@ -140,3 +144,15 @@ class KVCache:
                 held[:, new, :, :used] = held[:, old, :, :used]
             self.ids[new, :used] = self.ids[old, :used]
         self._use(self.lengths[list(rows)])
+
+
+def fill_gaps(alive: list[int]) -> list[int]:
+    """
+    Order for KVCache.keep that moves as few rows as possible: rows beyond the new end go to the places that fell free.
+    fill_gaps([0, 2, 3, 5]) -> [0, 5, 2, 3]
+    """
+    size = len(alive)
+    stay = [i for i in alive if i < size]
+    late = [i for i in alive if i >= size]
+    held = set(stay)
+    return [i if i in held else late.pop() for i in range(size)]

@@ -172,6 +172,8 @@ def attend(
     replaces `causal`. dropout: of the probabilities.
     """
     scale = q.shape[-1] ** -0.5 if scale is None else scale
+    if mask is not None and not isinstance(mask, Tensor):  # acorn.model.branches.Shared
+        return mask.attend(q, k, v, scale)
     if q.shape[2] == 1 and q.device.type == "cpu" and not (torch.is_grad_enabled() or dropout):
         return attend_one(q, k, v, mask, scale)
     own = mask is None or mask.shape[-2:] == (q.shape[2], q.shape[2])

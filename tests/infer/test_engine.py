@@ -8,7 +8,7 @@ import torch
 from acorn.errors import UserError
 from acorn.infer.engine import Engine, Event
 from acorn.infer.sample import Sampling, pick, stream_of_draws
-from acorn.infer.scheduler import fill_gaps
+from acorn.model.cache import fill_gaps
 
 GREEDY = Sampling(temperature=0, max_tokens=8)
 
