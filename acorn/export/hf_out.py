@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from acorn.checkpoint import fsync
@@ -43,10 +44,9 @@ def export_hf(stock: Stock, tokenizer, card: str, out: Path, dtype: str = "bf16"
         else:
             beside.rename(out)
         fsync(out.parent)
-    except OSError as e:
-        raise StorageError(
-            f"cannot write {out}: {e.strerror or e}", "free some space, then run the same command"
-        ) from e
+    except (OSError, SafetensorError) as e:
+        why = getattr(e, "strerror", None) or e
+        raise StorageError(f"cannot write {out}: {why}", "free some space, then run the same command") from e
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

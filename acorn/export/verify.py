@@ -53,11 +53,12 @@ class Check:
 
 
 def texts_of(data: Path, tokenizer, count: int = 24) -> list[str]:
-    """TEXTS, and the beginnings of validation documents where the run has its data."""
-    if not (data / "manifest.json").exists():
-        return list(TEXTS)
-    documents = islice(open_shards(data, tokenizer).documents("val"), count)
-    return [*TEXTS, *(tokenizer.decode([i for i in ids[1:513] if i not in tokenizer.stops]) for ids in documents)]
+    """TEXTS, and the beginnings of validation documents where the run has its data: any text without control tokens."""
+    texts = list(TEXTS)
+    if (data / "manifest.json").exists():
+        documents = islice(open_shards(data, tokenizer).documents("val"), count)
+        texts += [tokenizer.decode(ids[1:513]) for ids in documents]
+    return [text for text in texts if not any(name in text for name in tokenizer.specials)]
 
 
 def prompts_of(tokenizer, texts: Iterable[str], most: int) -> list[list[int]]:

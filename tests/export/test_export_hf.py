@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from acorn.errors import StorageError, UserError
@@ -87,12 +88,13 @@ def test_what_the_folder_says(words, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["oak"]
 
 
-def test_an_export_is_whole_or_not_there(words, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")])
+def test_an_export_is_whole_or_not_there(error, words, tmp_path, monkeypatch):
     stock, out = stock_form(exporting.make("nano")), tmp_path / "oak"
     export_hf(stock, words, "first", out)
 
     def full(*_, **__):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(hf_out, "save_file", full)
     with pytest.raises(StorageError) as e:
