@@ -79,20 +79,28 @@ def tokenizer_from_folder(folder: Path, config: dict, template: str | None) -> F
     generation = read_json(folder / "generation_config.json", optional=True)
     file = read_json(folder / "tokenizer.json", optional=True) or gpt2_file(folder)
     check_file(file)
-    ids = {**file["model"]["vocab"], **{t["content"]: t["id"] for t in file["added_tokens"]}}
+    ids = {t["content"]: t["id"] for t in file["added_tokens"]}
     names = {name: text_of(settings.get(name)) for name in NAMES if text_of(settings.get(name))}
     stops = set(as_list(generation.get("eos_token_id")) or as_list(config.get("eos_token_id")))
-    stops |= {ids[names["eos_token"]]} if names.get("eos_token") in ids else set()
-    first = adds_bos(file)
-    bos = first if first is not None else ids.get(DOCUMENT)
+    stops.add(ids.get(names.get("eos_token")))
+    stops &= set(ids.values())  # trap: a config names ids by default that are plain words of this vocabulary
+    first, named = (
+        adds_bos(file),
+        [*as_list(config.get("bos_token_id")), ids.get(names.get("bos_token")), *sorted(stops)],
+    )
+    bos = next((i for i in [first, ids.get(DOCUMENT), *named] if i in ids.values()), None)
     if bos is None:
-        bos = next(iter([*as_list(config.get("bos_token_id")), *sorted(stops)]), None)
-    if bos is None:
-        raise UserError(f"{folder} names no token that begins or ends a text (bos_token_id, eos_token_id)")
+        raise UserError(f"{folder} names no token that begins or ends a text (bos_token, eos_token)")
     template = folder_template(folder, settings) if template is None else read_template(template)
     spelled = {i: text for text, i in ids.items()}
-    names.setdefault("eos_token", spelled.get(min(stops, default=bos), ""))
-    return ForeignTokenizer(file, bos, stops | {bos}, first is not None, template, names)
+    names.setdefault("eos_token", spelled[min(stops, default=bos)])
+    return ForeignTokenizer(out_of_reach(file, stops | {bos}), bos, stops | {bos}, first is not None, template, names)
+
+
+def out_of_reach(file: dict, ids: set[int]) -> dict:
+    """The file with these added tokens marked special, so that text cannot become them."""
+    added = [{**t, "special": t["special"] or t["id"] in ids} for t in file["added_tokens"]]
+    return {**file, "added_tokens": added}
 
 
 def gpt2_file(folder: Path) -> dict:
@@ -178,18 +186,19 @@ def tokenizer_from_gguf(metadata: dict, template: str | None) -> ForeignTokenize
     tokens, kinds = get("tokens"), get("token_type", np.ndarray, np.ones(0)).tolist()
     if len(set(tokens)) != len(tokens) or (kinds and len(kinds) != len(tokens)):
         raise UserError("the vocabulary in this GGUF is damaged: a token stands in it twice, or its types are missing")
-    added = [
-        added_token(i, text, kind == CONTROL)
-        for i, (text, kind) in enumerate(zip(tokens, kinds))
-        if kind in (CONTROL, USER_DEFINED) and text
-    ]
-    normalizer = {"type": "NFC"} if "qwen" in name else None
-    vocab = {t: i for i, (t, kind) in enumerate(zip(tokens, kinds or [0] * len(tokens))) if kind != UNUSED}
-    file = bpe_file(vocab, get("merges"), added, pre, ignore_merges, normalizer)
     ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in (*ROLES, "eot", "eom")}
     at = {name: i for name, i in ids.items() if type(i) is int}
     if any(not 0 <= i < len(tokens) for i in at.values()):
         raise UserError(f"this GGUF names a token beyond its vocabulary of {len(tokens):,}")
+    steer = {i for name, i in at.items() if name not in ("unknown", "padding")}
+    added = [
+        added_token(i, text, kind == CONTROL or i in steer)
+        for i, (text, kind) in enumerate(zip(tokens, kinds or [0] * len(tokens)))
+        if text and (kind in (CONTROL, USER_DEFINED) or i in steer)
+    ]
+    normalizer = {"type": "NFC"} if "qwen" in name else None
+    vocab = {t: i for i, (t, kind) in enumerate(zip(tokens, kinds or [0] * len(tokens))) if kind != UNUSED}
+    file = bpe_file(vocab, get("merges"), added, pre, ignore_merges, normalizer)
     special = {t["content"]: t["id"] for t in added if t["special"]}
     adds = bool(metadata.get("tokenizer.ggml.add_bos_token", False)) and "bos" in at
     stops = {at[name] for name in ("eos", "eot", "eom") if name in at} | {special[t] for t in ENDS if t in special}

@@ -38,8 +38,10 @@ class ForeignTokenizer(Tokenizer):
         self._tokens = spell(file["model"]["vocab"], self.added)
         self.n_vocab = len(self._tokens)
         for i in (bos, *stops):
-            if not 0 <= i < self.n_vocab:
-                raise UserError(f"the tokenizer names token {i}, but its vocabulary has {self.n_vocab}")
+            if i not in self.specials.values():
+                raise UserError(
+                    f"the tokenizer lets token {i} begin or end a text, and that is none of its special ones"
+                )
         if template is not None and len(template) > MAX_TEMPLATE:
             raise UserError(f"the chat template has {len(template):,} characters; at most {MAX_TEMPLATE:,} are read")
         self.start, self.stops, self.adds_bos = bos, frozenset(stops), adds_bos

@@ -269,3 +269,14 @@ def test_every_architecture_has_a_config():
 
     assert {architecture for architecture, _ in ARCHITECTURES.values()} == set(CONFIGS)
     assert set(hf_models()) and set(SPECIALS)
+
+
+def test_tokens_that_steer_are_special_and_defaults_that_are_words_are_not(llama):
+    library = train(specials=("<|endoftext|>", "<|im_start|>"))
+    library.add_tokens(["<|im_end|>"])  # its makers forgot to call it special
+    save_tokenizer(llama, library)
+    end = library.token_to_id("<|im_end|>")
+    (llama / "generation_config.json").write_text(json.dumps({"eos_token_id": [7, 299, 10**6]}))
+    tokenizer = import_folder(llama).tokenizer
+    assert tokenizer.stops == {0, end} == {tokenizer.bos, tokenizer.special("<|im_end|>")}
+    assert end not in tokenizer.encode("a<|im_end|>b") and tokenizer.decode(tokenizer.encode("#a")) == "#a"
