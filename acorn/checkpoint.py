@@ -159,7 +159,7 @@ def resolve_run(run: str, runs: Path = Path("runs"), say=None) -> Path:
     candidates = [Path(run)] if os.sep in run or run in (".", "..") else [runs / run, Path(run)]
     folder = next((p for p in candidates if p.is_dir()), None)
     if folder is None:
-        names = sorted(p.name for p in runs.iterdir() if p.is_dir()) if runs.is_dir() else []
+        names = sorted(p.name for p in runs.iterdir() if p.is_dir() and p.name[0] != ".") if runs.is_dir() else []
         found = f" (found: {', '.join(names)})" if names else ""
         raise UserError(f"no run {run!r} in {runs}/{found}.{did_you_mean(run, names)}", "acorn runs")
     if folder.name.startswith("checkpoint-"):

@@ -15,7 +15,8 @@ class Runs:
     json: bool = False  # one JSON object on stdout
 
     def run(self) -> int:
-        folders = sorted(p for p in self.runs.iterdir() if p.is_dir()) if self.runs.is_dir() else []
+        every = self.runs.iterdir() if self.runs.is_dir() else []
+        folders = sorted(p for p in every if p.is_dir() and p.name[0] != ".")  # a hidden one is half made
         found = sorted(map(describe, folders), key=lambda run: run["age_s"])
         if self.json:
             print(json.dumps({"runs": found}, indent=1))

@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 
 import pytest
 import torch
+from children import Child
 from importing import CHATML, SPECIALS, hf_folder, hf_models, save_tokenizer, train
 from safetensors.torch import load_file, save_file
 
@@ -280,3 +282,30 @@ def test_tokens_that_steer_are_special_and_defaults_that_are_words_are_not(llama
     tokenizer = import_folder(llama).tokenizer
     assert tokenizer.stops == {0, end} == {tokenizer.bos, tokenizer.special("<|im_end|>")}
     assert end not in tokenizer.encode("a<|im_end|>b") and tokenizer.decode(tokenizer.encode("#a")) == "#a"
+
+
+def test_a_killed_import_leaves_no_run_and_the_next_one_sweeps_up(llama, workplace, acorn):
+    child = Child(import_and_be_killed, (str(llama),), workplace)
+    assert child.wait() == -9
+    (hidden,) = (workplace / "runs").iterdir()
+    assert hidden.name.startswith(".x.import-") and (hidden / "base/checkpoint-000000").is_dir()
+    assert json.loads(acorn("runs", "--json")[1])["runs"] == []
+    assert "no run 'x' in runs/" in acorn("sample", "x")[2]
+    assert acorn("import", "hf", str(llama), "--run", "x")[0] == 0
+    assert [p.name for p in (workplace / "runs").iterdir()] == ["x"]
+
+
+def import_and_be_killed(folder: str) -> None:
+    """Killed by itself at the last moment, before the rename."""
+    from acorn.cli import main
+    from acorn.tokenizer.foreign import ForeignTokenizer
+
+    save = ForeignTokenizer.save
+
+    def save_once(self, path):
+        if os.path.basename(os.path.dirname(path)).startswith(".x.import-"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        save(self, path)
+
+    ForeignTokenizer.save = save_once
+    main(["import", "hf", folder, "--run", "x"])

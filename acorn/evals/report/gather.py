@@ -50,7 +50,7 @@ def find_run(run: str, runs: Path = Path("runs")) -> Path:
     """A name in runs/, or a path -> the run's folder."""
     folder = next((p for p in (runs / run, Path(run)) if p.is_dir()), None) if run else None
     if folder is None:
-        names = sorted(p.name for p in runs.iterdir() if p.is_dir()) if runs.is_dir() else []
+        names = sorted(p.name for p in runs.iterdir() if p.is_dir() and p.name[0] != ".") if runs.is_dir() else []
         raise UserError(f"no run {run!r} in {runs}/.{did_you_mean(run, names)}", "acorn runs")
     return folder
 
