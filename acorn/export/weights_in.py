@@ -3,6 +3,7 @@ Tensors under foreign names -> one of our models, all or nothing: names and shap
 """
 
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ def load_weights(source: Source, architecture: str, form: str, config) -> torch.
 
 def check_size(source: Source, config) -> None:
     """What a description claims must be in the file, before anything of its size is made."""
-    layers = {part for name in source.shapes for part in name.split(".") if part.isdigit()}
+    layers = {part for name in source.shapes for part in name.split(".") if re.fullmatch("[0-9]{1,9}", part)}
     if config.n_layer > MAX_LAYERS or config.n_layer != 1 + max(map(int, layers), default=-1):
         raise UserError(f"{source.where} claims {config.n_layer:,} layers and has tensors of {len(layers)}")
     if config.block_size > MAX_CONTEXT:
@@ -98,11 +99,16 @@ def check_tensors(source: Source, rows: list[Row], wanted: dict[str, tuple[int, 
         if name in source.shapes and tuple(source.shapes[name]) != shape
     ]
     problems = {"missing": missing, "that the model has no place for": extra, "of a wrong shape": wrong}
-    listed = [f"{len(n)} {what}: {', '.join(n[:6])}{more(n[6:])}" for what, n in problems.items() if n]
+    listed = [f"{len(n)} {what}: {', '.join(map(plain, n[:6]))}{more(n[6:])}" for what, n in problems.items() if n]
     if listed:
         raise UserError(
             f"the tensors in {source.where} are not those of its model; nothing was loaded. Tensors {'; '.join(listed)}"
         )
+
+
+def plain(name: str) -> str:
+    """A name out of a file, as an error shows it: short, and without control characters for the terminal."""
+    return name[:120] if name.isprintable() else repr(name[:120])
 
 
 def show(shape: tuple[int, ...]) -> str:

@@ -146,6 +146,8 @@ def test_missing_extra_and_misshapen_tensors_are_listed(llama):
     text = refusal(llama)
     assert "2 missing: model.layers.1.mlp.up_proj.weight, model.norm.weight" in text
     assert "1 that the model has no place for: model.layers.0.self_attn.sinks" in text
+    change(llama, lambda tensors: tensors.update({"model.layers.²." + "9" * 5000 + "\x1b[2J": torch.ones(1)}))
+    assert "\x1b" not in refusal(llama)
     assert "model.embed_tokens.weight is 319x64 and should be 320x64" in text and "nothing was loaded" in text
 
 
