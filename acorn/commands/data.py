@@ -17,14 +17,19 @@ from acorn.commands.sources import documents, table, watched
 from acorn.data.documents import MAX_BROKEN, Counts
 from acorn.errors import UserError, did_you_mean
 
+NANOGPT = "nanogpt:"  # source: a folder with nanoGPT's token files
+
 
 @dataclass
 class Import:
-    """Turn text into token shards, which training maps into memory."""
+    """
+    Turn text into token shards, which training maps into memory. nanogpt:DIR stands for train.bin, val.bin and, if
+    there is one, meta.pkl, as nanoGPT's prepare.py writes them.
+    """
 
-    sources: tyro.conf.Positional[tuple[str, ...]]  # files (.txt .md .jsonl .parquet, code), folders, recipe:NAME:COUNT
-    tokenizer: Path  # tokenizer.json
+    sources: tyro.conf.Positional[tuple[str, ...]]  # files and folders of text, recipe:NAME:COUNT, or nanogpt:DIR
     out: Path  # folder to write; it appears whole or not at all
+    tokenizer: Path | None = None  # tokenizer.json; of nanogpt:DIR with a meta.pkl: its characters
     split: Literal["hash", "tail"] = "hash"  # validation: documents chosen by a hash of their text, or every text's end
     val_fraction: float = 0.02  # share that goes to validation
     text_key: str = "text"  # field of .jsonl lines, column of .parquet files
@@ -33,13 +38,11 @@ class Import:
     json: bool = False  # the manifest as JSON on stdout
 
     def run(self) -> None:
-        from acorn.data.shards import write_shards
-        from acorn.tokenizer.tokenizer import Tokenizer
-
-        tokenizer, counts, start = Tokenizer.load(self.tokenizer), Counts(), time.monotonic()
-        read = watched(documents(self.sources, counts, self.text_key, self.max_broken), counts, "importing")
-        how = {"split": self.split, "val_fraction": self.val_fraction, "force": self.force}
-        manifest = write_shards(read, tokenizer, self.out, counts=counts, **how)
+        counts, start = Counts(), time.monotonic()
+        if any(source.startswith(NANOGPT) for source in self.sources):
+            manifest = self.token_files(counts)
+        else:
+            manifest = self.text(counts)
         if self.json:
             print(json.dumps(manifest))
             return
@@ -50,6 +53,44 @@ class Import:
             print(f"not used: {counts.causes()}")
         if not manifest["splits"]["val"]["documents"]:
             print("validation is empty: import more than one document, or use --split tail", file=sys.stderr)
+
+    def text(self, counts: Counts) -> dict:
+        from acorn.data.shards import write_shards
+        from acorn.tokenizer.tokenizer import Tokenizer
+
+        if self.tokenizer is None:
+            raise UserError(
+                "--tokenizer is missing: the tokenizer.json that cuts text into tokens",
+                f"acorn tokenizer train {' '.join(self.sources)} --out tokenizer.json",
+            )
+        read = watched(documents(self.sources, counts, self.text_key, self.max_broken), counts, "importing")
+        how = {"split": self.split, "val_fraction": self.val_fraction, "force": self.force}
+        return write_shards(read, Tokenizer.load(self.tokenizer), self.out, counts=counts, **how)
+
+    def token_files(self, counts: Counts) -> dict:
+        """nanoGPT's folder has its own split, and its own vocabulary or GPT-2's."""
+        from acorn.data.shards import write_tokens
+        from acorn.data.token_files import folder_tokenizer, token_documents
+        from acorn.tokenizer.tokenizer import Tokenizer
+
+        if len(self.sources) > 1:
+            raise UserError(f"{NANOGPT}DIR is imported alone: its tokens cannot be mixed with other sources")
+        folder = Path(self.sources[0].removeprefix(NANOGPT))
+        if not folder.is_dir():
+            raise UserError(f"no folder {folder}", f"acorn data import {NANOGPT}data/shakespeare_char --out {self.out}")
+        tokenizer = folder_tokenizer(folder)
+        if tokenizer is not None and self.tokenizer is not None:
+            raise UserError(f"--tokenizer {self.tokenizer}: {folder / 'meta.pkl'} says already what its tokens mean")
+        if tokenizer is None and self.tokenizer is None:
+            raise UserError(
+                f"{folder} has no meta.pkl, so its tokens are GPT-2's: --tokenizer is missing",
+                "acorn tokenizer import FOLDER --out gpt2.json   (of vocab.json, merges.txt), then --tokenizer gpt2.json",
+            )
+        tokenizer = tokenizer or Tokenizer.load(self.tokenizer)
+        sizes, read = tokenizer.token_bytes(), token_documents(folder, tokenizer, counts)
+        parts = ((name, ids, int(sizes[ids].sum())) for name, ids in read)
+        parts = watched(parts, counts, "importing", bytes_of=lambda part: part[2])
+        return write_tokens(parts, tokenizer, self.out, {"split": "nanogpt"}, force=self.force, counts=counts)
 
 
 def show_splits(manifest: dict) -> None:
@@ -81,12 +122,13 @@ class Stats:
                 name: {key: split[key] for key in ("documents", "tokens", "bytes")} | {"lengths": histograms[name]}
                 for name, split in manifest["splits"].items()
             }
-            about = {key: manifest[key] for key in ("tokenizer", "split", "val_fraction", "read")}
+            about = {key: manifest.get(key) for key in ("tokenizer", "split", "val_fraction", "read")}
             print(json.dumps({"folder": str(self.folder), **about, "splits": splits}))
             return
         kind, digest = manifest["tokenizer"]["kind"], manifest["tokenizer"]["hash"][:12]
         print(f"{self.folder}: tokenizer {digest} ({kind}, {manifest['tokenizer']['n_vocab']:,} tokens)")
-        print(f"validation by {manifest['split']}, {manifest['val_fraction']:.1%}\n")
+        share = f", {manifest['val_fraction']:.1%}" if "val_fraction" in manifest else ""
+        print(f"validation by {manifest['split']}{share}\n")
         show_splits(manifest)
         for name, bars in histograms.items():
             if bars:

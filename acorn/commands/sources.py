@@ -45,7 +45,7 @@ def made_documents(source: str, seed: int) -> Iterator[Document]:
         yield Document("\n".join([one.request, *(part["text"] for part in parts)]), source)
 
 
-def watched(documents: Iterable[Document], counts: Counts, what: str) -> Iterator[Document]:
+def watched(documents: Iterable, counts: Counts, what: str, bytes_of=lambda document: len(document.text)) -> Iterator:
     """The same documents, with a progress bar on a terminal and a line every ten seconds elsewhere (both on stderr)."""
     size = 0
     if sys.stderr.isatty():
@@ -56,7 +56,7 @@ def watched(documents: Iterable[Document], counts: Counts, what: str) -> Iterato
         with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
             task, start, shown = bar.add_task(what, total=None, rate=""), time.monotonic(), 0.0
             for document in documents:
-                size += len(document.text)
+                size += bytes_of(document)
                 now = time.monotonic()
                 if now - shown > 0.2:
                     shown = now
@@ -66,7 +66,7 @@ def watched(documents: Iterable[Document], counts: Counts, what: str) -> Iterato
         return
     start = shown = time.monotonic()
     for document in documents:
-        size += len(document.text)
+        size += bytes_of(document)
         if time.monotonic() - shown > 10:
             shown = time.monotonic()
             done = f", {counts.bytes_read / counts.bytes_total:.0%}" if counts.bytes_total else ""

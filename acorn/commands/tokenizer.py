@@ -1,4 +1,4 @@
-"""acorn tokenizer train | eval | show"""
+"""acorn tokenizer train | import | eval | show"""
 
 import json
 import re
@@ -76,6 +76,29 @@ class Size:
             self.bytes += len(document.text.encode())
             if limit is not None and self.bytes >= limit:
                 return
+
+
+@dataclass
+class Import:
+    """
+    A public tokenizer -> a tokenizer.json of ours, with the same ids: to train a new model on GPT-2's tokens. A model
+    that is imported brings its own.
+    """
+
+    folder: tyro.conf.Positional[Path]  # vocab.json with merges.txt, encoder.json with vocab.bpe, or a tokenizer.json
+    out: Path = Path("tokenizer.json")  # file to write
+    force: bool = False  # replace a tokenizer that is there already
+
+    def run(self) -> None:
+        from acorn.export.tokenizer_in import tokenizer_from_folder
+
+        if self.out.exists() and not self.force:
+            raise UserError(f"{self.out} exists, and shards may need it", "add --force, or choose another --out")
+        if not self.folder.is_dir():
+            raise UserError(f"no folder {self.folder}", "acorn tokenizer import FOLDER --out tokenizer.json")
+        tokenizer = tokenizer_from_folder(self.folder, {}, None)
+        tokenizer.save(self.out)
+        print(f"{self.out}: {tokenizer.n_vocab:,} tokens, hash {tokenizer.hash[:12]}")
 
 
 @dataclass

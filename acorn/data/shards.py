@@ -4,6 +4,7 @@ Token shards: a folder of files that are mapped into memory, so opening terabyte
     DIR/manifest.json     written last; its existence means that the import is complete
     DIR/train-00000.bin   header (128 bytes) | tokens | padding to 8 | offsets (documents + 1) int64
     DIR/val-00000.bin
+    DIR/tokenizer.json    what wrote them
 
 Every document is <|bos|> and its tokens. After the last document stands one more <|bos|>, so that document i with
 the <|bos|> that ends it is always the one slice tokens[offsets[i] : offsets[i + 1] + 1].
@@ -14,7 +15,7 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -46,38 +47,54 @@ def write_shards(
     counts: Counts | None = None,
 ) -> dict:
     """
-    Documents -> a folder of shards and its manifest, which is returned. The folder appears whole or not at all.
+    Documents -> a folder of shards, as write_tokens.
     split="hash": a document goes to validation by a hash of its text, so it stays there whatever else is imported, and
                   copies of it never stand on both sides. One at least goes there when there are two.
     split="tail": the last val_fraction of the characters of every document; for corpora of one long text.
-    counts: what reading the documents counts on its way; kept in the manifest.
     """
-    out = Path(out)
     if not 0 <= val_fraction < 1:
         raise UserError(f"--val-fraction {val_fraction} must be at least 0 and less than 1")
     if split not in ("hash", "tail"):
         raise UserError(f"--split {split!r}: choose hash or tail")
+    parts = hash_split(documents, val_fraction) if split == "hash" else tail_split(documents, val_fraction)
+    about = {"split": split, "val_fraction": val_fraction}
+    return write_tokens(encoded(parts, tokenizer), tokenizer, out, about, shard_tokens, force, counts)
+
+
+def write_tokens(
+    parts: Iterable[tuple[str, Sequence[int], int]],
+    tokenizer: Tokenizer,
+    out,
+    about: dict,
+    shard_tokens: int = SHARD_TOKENS,
+    force: bool = False,
+    counts: Counts | None = None,
+) -> dict:
+    """
+    (split, ids of a document, bytes of its text) -> a folder of shards, the tokenizer and the manifest, which is
+    returned. The folder appears whole or not at all.
+    about: what the manifest says of the split. counts: what reading the documents counts on its way; kept in it too.
+    """
+    out = Path(out)
     check_target(out, force)
     beside = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
         remove_leftovers(out)
         beside.mkdir(parents=True)
         writers = {name: SplitWriter(beside, name, tokenizer, shard_tokens) for name in SPLITS}
-        parts = hash_split(documents, val_fraction) if split == "hash" else tail_split(documents, val_fraction)
-        while batch := take(parts, BATCH_CHARS):
-            for (name, text), ids in zip(batch, tokenizer.encode_batch([text for _, text in batch])):
-                writers[name].add(text, ids)
+        for name, ids, size in parts:
+            writers[name].add(ids, size)
         manifest = {
             "kind": "acorn token shards",
             "format": FORMAT,
             "tokenizer": {"hash": tokenizer.hash, "kind": tokenizer.kind, "n_vocab": tokenizer.n_vocab},
-            "split": split,
-            "val_fraction": val_fraction,
+            **about,
             "splits": {name: writer.finish() for name, writer in writers.items()},
             "read": counts.to_dict() if counts else {},
         }
         if not manifest["splits"]["train"]["documents"]:
             raise UserError("there is no text to train on: no document was kept")
+        tokenizer.save(beside / "tokenizer.json")  # so that the folder is all that training needs
         write_text(beside / "manifest.json", json.dumps(manifest, indent=1))
         replace_folder(beside, out)
     except OSError as e:
@@ -85,6 +102,13 @@ def write_shards(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return manifest
+
+
+def encoded(parts: Iterator[tuple[str, str]], tokenizer: Tokenizer) -> Iterator[tuple[str, list[int], int]]:
+    """(split, text) -> (split, ids, bytes), many texts at once, on all cores."""
+    while batch := take(parts, BATCH_CHARS):
+        for (name, text), ids in zip(batch, tokenizer.encode_batch([text for _, text in batch])):
+            yield name, ids, len(text.encode())
 
 
 def take(parts: Iterator[tuple[str, str]], chars: int) -> list[tuple[str, str]]:
@@ -138,13 +162,15 @@ class SplitWriter:
         self.bos, self.hash = tokenizer.bos, bytes.fromhex(tokenizer.hash)
         self.file, self.offsets, self.text_bytes, self.shards = None, [0], 0, []
 
-    def add(self, text: str, ids: list[int]) -> None:
+    def add(self, ids: Sequence[int], size: int) -> None:
+        """ids without <|bos|>, size in bytes of text"""
         if self.file is None:
             self.file = open(self.folder / f"{self.name}-{len(self.shards):05d}.bin", "wb")
             self.file.write(bytes(HEADER_SIZE))  # the real one comes when the counts are known
-        self.file.write(np.array([self.bos, *ids], dtype=self.dtype).tobytes())
+        self.file.write(np.array([self.bos], dtype=self.dtype).tobytes())
+        self.file.write(np.asarray(ids, dtype=self.dtype).tobytes())
         self.offsets.append(self.offsets[-1] + 1 + len(ids))
-        self.text_bytes += len(text.encode())
+        self.text_bytes += size
         if self.offsets[-1] >= self.shard_tokens:
             self.close()
 

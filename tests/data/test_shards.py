@@ -42,7 +42,8 @@ def test_round_trip(shard_tokens, tmp_path):
         for shard in shards.splits[split]:
             assert shard.tokens[-1] == TOKENIZER.bos and (shard.tokens[shard.offsets] == TOKENIZER.bos).all()
     assert manifest["read"] == counts.to_dict()
-    assert {p.name.split("-")[0] for p in (tmp_path / "s").iterdir()} == {"train", "val", "manifest.json"}
+    names = {p.name.split("-")[0] for p in (tmp_path / "s").iterdir()}
+    assert names == {"train", "val", "manifest.json", "tokenizer.json"}
     assert len(list(shards.documents("train", limit=3))) == 3
     assert next(shards.documents("train")).dtype == np.int64
 
