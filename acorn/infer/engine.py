@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 import torch
 
 from acorn.errors import UserError
+from acorn.infer.prefixes import Prefixes
 from acorn.infer.row import Event, Finish, Row, Rules, Tool
 from acorn.infer.sample import Sampling
 from acorn.infer.scheduler import Scheduler, Share
 from acorn.infer.weights import inference_copy
 
 __all__ = ["Engine", "Event", "Reply"]
+
+REMEMBERED = 4  # contexts full of tokens that a frozen engine keeps for next turns
 
 
 @dataclass
@@ -35,13 +38,24 @@ class Engine:
     call takes its weights as they are then. tokenizer: acorn.tokenizer.Tokenizer.
     max_batch: rows decoded together. More rows are faster in total and need more memory for keys and values.
     tool: takes the code of a call and gives its answer, which the engine puts into the reply; None: go on without one.
+    frozen: the model does not learn. Then what streams have read and said is remembered, so that the next turn of a
+    conversation reads its own words alone.
     """
 
     def __init__(
-        self, model: torch.nn.Module, tokenizer, max_batch: int = 64, tool: Tool | None = None, tool_tokens: int = 256
+        self,
+        model: torch.nn.Module,
+        tokenizer,
+        max_batch: int = 64,
+        tool: Tool | None = None,
+        tool_tokens: int = 256,
+        frozen: bool = False,
     ):
         self.model, self.tokenizer, self.max_batch = model, tokenizer, max_batch
         self.tool, self.tool_tokens = tool, tool_tokens
+        self.frozen: tuple[torch.nn.Module, Prefixes] | None = None
+        if frozen:
+            self.frozen = inference_copy(model), Prefixes(REMEMBERED * self.context)
         self.stop_ids = tokenizer.stops
 
     @property
@@ -73,10 +87,13 @@ class Engine:
 
         return events()
 
-    def scheduler(self, slots: int, length: int | None = None, share: Share | None = None) -> Scheduler:
-        """Of its own, to submit to and step by hand; it keeps the weights of now."""
+    def scheduler(
+        self, slots: int, length: int | None = None, share: Share | None = None, remember: bool = True
+    ) -> Scheduler:
+        """One to submit to and step by hand; it keeps the weights of now. remember: only a frozen engine does."""
         rules = Rules(self.tokenizer, self.stop_ids, self.tool, self.tool_tokens)
-        return Scheduler(inference_copy(self.model), rules, slots, length or self.context, share)
+        model, prefixes = self.frozen or (inference_copy(self.model), None)
+        return Scheduler(model, rules, slots, length or self.context, share, prefixes if remember else None)
 
     def _start(self, prompts, sampling, samples: int, watch: bool) -> tuple[Scheduler, list[Row]]:
         each = [sampling] * len(prompts) if isinstance(sampling, Sampling) else list(sampling)
@@ -90,7 +107,7 @@ class Engine:
         if samples > 1 and prompts:
             reply = min(self.context, max(1, max(s.max_tokens for s in each)))
             share = Share(len(prompts), max(map(len, prompts)), reply)
-        scheduler = self.scheduler(rows, min(longest, self.context), share)
+        scheduler = self.scheduler(rows, min(longest, self.context), share, remember=watch)
         # like lengths together: less padding
         mine = {}
         for i in sorted(range(len(prompts)), key=lambda i: len(prompts[i])):

@@ -10,16 +10,19 @@ from acorn.infer.engine import Engine
 from acorn.runtime import pick_device, pick_dtype
 
 
-def load_engine(run: str, device: str = "auto", rows: int = 1, say=None) -> tuple[Engine, Path]:
-    """RUN as people write it -> (engine, checkpoint folder). rows: how many will be decoded together, usually."""
+def load_engine(run: str, device: str = "auto", rows: int = 1, say=None, dtype: str = "auto") -> tuple[Engine, Path]:
+    """
+    RUN as people write it -> (engine, checkpoint folder). rows: how many will be decoded together, usually.
+    dtype: auto, float32 or bfloat16, of activations.
+    """
     place = pick_device(device)
     # Weights are kept in fp32 and cast on use. One token reads every weight once, so on a CPU casting costs more than
     # the smaller dtype saves.
-    dtype = torch.float32 if place.type == "cpu" else pick_dtype("auto", place)
-    model, tokenizer, where = load_model(run, place, dtype, say)
+    single = dtype == "auto" and place.type == "cpu"
+    model, tokenizer, where = load_model(run, place, torch.float32 if single else pick_dtype(dtype, place), say)
     if place.type == "cpu":
         torch.set_num_threads(fastest_threads(model, rows))
-    return Engine(model, tokenizer), where
+    return Engine(model, tokenizer, frozen=True), where
 
 
 def describe(engine: Engine, where: Path) -> str:

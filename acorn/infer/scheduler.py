@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from acorn.infer.prefixes import Prefixes
 from acorn.infer.row import Event, Row, Rules
 from acorn.infer.sample import Mix, Sampling
 from acorn.model.branches import Branches
@@ -36,10 +37,10 @@ class Prompt:
 
 
 class Reading:
-    """Prompts that are being read together, a chunk a step, padded on the right."""
+    """Prompts that are being read together, a chunk a step, padded on the right. at: tokens that the cache holds."""
 
-    def __init__(self, prompts: list[Prompt], cache: KVCache):
-        self.prompts, self.cache, self.at = prompts, cache, 0
+    def __init__(self, prompts: list[Prompt], cache: KVCache, at: int = 0):
+        self.prompts, self.cache, self.at = prompts, cache, at
         lengths = torch.tensor([len(p.ids) for p in prompts])
         padded = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.int64)
         for i, p in enumerate(prompts):
@@ -73,11 +74,21 @@ class Share(NamedTuple):
 class Scheduler:
     """
     model: as acorn.infer.weights.inference_copy gives it. slots: rows that run together. length: tokens that a row can
-    hold, prompt and reply. share: where prompts have several rows each, so that these look at one copy of it.
+    hold, prompt and reply. share: where prompts have several rows each, so that these look at one copy of it. prefixes:
+    what rows leave for the next turn of their conversation.
     """
 
-    def __init__(self, model, rules: Rules, slots: int, length: int, share: Share | None = None):
-        self.model, self.rules, self.slots, self.length, self.share = model, rules, slots, length, share
+    def __init__(
+        self,
+        model,
+        rules: Rules,
+        slots: int,
+        length: int,
+        share: Share | None = None,
+        prefixes: Prefixes | None = None,
+    ):
+        self.model, self.rules, self.slots, self.length = model, rules, slots, length
+        self.share, self.prefixes = share, prefixes
         self.vocab = rules.tokenizer.n_vocab
         self.cache: KVCache | Branches | None = None  # made when the first row runs
         self.rows: list[Row] = []  # running; row i is row i of the cache
@@ -152,7 +163,7 @@ class Scheduler:
         """One token more for each of the rows -> (B,) the tokens."""
         draws = [0.0 if row.queue or not row.sampling.temperature else row.draw() for row in rows]
         seen = self._seen(rows, logits) if mix.penalised else None
-        tokens = mix.pick(logits, draws, seen).tolist()
+        tokens = mix.pick(self._guided(rows, logits), draws, seen).tolist()
         for i, row in enumerate(rows):
             if row.queue:
                 tokens[i] = row.queue[0]
@@ -163,6 +174,15 @@ class Scheduler:
             if event is not None:
                 events.append(event)
         return torch.tensor(tokens, device=logits.device)
+
+    def _guided(self, rows: list[Row], logits: Tensor) -> Tensor:
+        """logits, changed where a row has a guide. A row that says a tool's answer draws nothing."""
+        guided = [i for i, row in enumerate(rows) if row.guide and not row.queue]
+        if guided:
+            logits = logits.clone()
+            for i in guided:
+                logits[i] = rows[i].guide.shape(logits[i])
+        return logits
 
     def _seen(self, rows: list[Row], logits: Tensor) -> Tensor:
         """(B, V) bool, the tokens of prompt and reply, for rows with a repetition penalty."""
@@ -189,6 +209,10 @@ class Scheduler:
         keep = fill_gaps([i for i, row in enumerate(self.rows) if not row.finish])
         if len(keep) == len(self.rows):
             return
+        if self.prefixes and not self.share:
+            for i, row in enumerate(self.rows):
+                if row.finish:
+                    self.prefixes.keep(row.prompt + row.ids, self.cache, i)
         self.cache.keep(keep)
         self.rows, self.last, self.mix = [self.rows[i] for i in keep], self.last[keep], None
 
@@ -197,8 +221,7 @@ class Scheduler:
     def _read(self) -> None:
         """Read a chunk of the prompts that are next in line, if there will be a slot for them."""
         if self.reading is None and self.waiting and not self.read and len(self.rows) < self.slots:
-            prompts = self._next_in_line(self.slots - len(self.rows))
-            self.reading = Reading(prompts, self.model.new_cache(len(prompts), max(len(p.ids) for p in prompts)))
+            self.reading = self._next_in_line(self.slots - len(self.rows))
         if self.reading is None:
             return
         if self.reading.step(self.model, READ_BESIDE if self.rows else READ_ALONE):
@@ -208,8 +231,15 @@ class Scheduler:
                 prompt.cache, prompt.place, prompt.logits = done.cache, i, logits[i]
             self.read += [prompt for prompt in done.prompts if prompt.rows]
 
-    def _next_in_line(self, free: int) -> list[Prompt]:
+    def _next_in_line(self, free: int) -> Reading:
         """Prompts to read together: first come, first served, until the slots are taken or reading them takes long."""
+        first = self.waiting[0]
+        found = self.prefixes and self.prefixes.find(first.ids)
+        if found:  # read alone: rows of one reading begin at one place
+            cache = self.model.new_cache(1, len(first.ids))
+            cache.keep([])
+            cache.add(found[0], 0, found[1])
+            return Reading([self.waiting.popleft()], cache, found[1])
         prompts, rows, longest = [], 0, 0
         while self.waiting and rows < free:
             longest = max(longest, len(self.waiting[0].ids))
@@ -217,7 +247,7 @@ class Scheduler:
                 break
             prompts.append(self.waiting.popleft())
             rows += len(prompts[-1].rows)
-        return prompts
+        return Reading(prompts, self.model.new_cache(len(prompts), max(len(p.ids) for p in prompts)))
 
     def _enter(self) -> tuple[list[Row], Tensor | None]:
         """Give free slots to rows whose prompt was read -> those rows, and (B, V) the logits of their first tokens."""

@@ -3,14 +3,14 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import build_tokenizer
 
 from acorn.infer.engine import Engine
 from acorn.infer.sample import Sampling
 from acorn.infer.text import Transcript
-from acorn.tokenizer.chat import SPECIALS, parse_reply
-from acorn.tokenizer.tokenizer import Tokenizer
+from acorn.tokenizer.chat import parse_reply
 
-TOKENIZER = Tokenizer("bpe", [bytes([i]) for i in range(256)], {name: 256 + i for i, name in enumerate(SPECIALS)})
+TOKENIZER = build_tokenizer()
 PY, PY_END, OUT, OUT_END, END = (
     TOKENIZER.special(f"<|{name}|>")
     for name in ("python_start", "python_end", "output_start", "output_end", "assistant_end")
