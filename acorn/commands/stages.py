@@ -268,7 +268,7 @@ def read_chats(config: Mid | Sft, say) -> tuple[list, list]:
         train_chats += recipe.conversations("train", config.seed, config.count)
         val_chats += recipe.conversations("val", config.seed, max(20, config.count // 50))
     for path in config.chats:
-        chats = read_conversations(path)
+        chats = read_conversations(path, say)
         val_chats += chats[::50]
         train_chats += [c for i, c in enumerate(chats) if i % 50]
     for task in [find_task(name, config.task_data) for name in config.tasks]:

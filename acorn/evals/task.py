@@ -21,6 +21,7 @@ class Example:
     data: dict = field(default_factory=dict)
     answer: str | list[dict] | None = None
     level: int = 0  # difficulty, 0 to the task's levels - 1
+    topic: str = ""  # what it is about, where that is finer than its kind: practice looks at each topic by itself
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """
-Which problems to practise: those that the model sometimes gets right. Problems are grouped by (task, kind, level); a
+Which problems to practise: those that the model sometimes gets right. Problems are grouped by (task, topic, level); a
 group is drawn in proportion to p(1 - p), p being its share of right replies of late, so that what is mastered or out of
 reach waits, and comes back when it changes (arXiv 2504.11343 on why groups that are all right or all wrong teach
 nothing).
@@ -22,7 +22,7 @@ class Problem:
 
     @property
     def group(self) -> str:
-        return f"{self.task.name}/{self.example.kind}/{self.example.level}"
+        return f"{self.task.name}/{self.example.topic or self.example.kind}/{self.example.level}"
 
 
 class Curriculum:

@@ -41,7 +41,9 @@ def examples(split: str, seed: int, count: int) -> list[Example]:
         p = intent.draw(rng, split)
         request = intent.describe(p, intent.phrasing(rng, split))
         data = {"intent": intent.name, "params": p}
-        found.setdefault((intent.name, repr(p)), Example(request, intent.kind, data, intent.render(p)))
+        found.setdefault(
+            (intent.name, repr(p)), Example(request, intent.kind, data, intent.render(p), topic=intent.name)
+        )
     return list(found.values())
 
 
