@@ -30,6 +30,7 @@ COMMANDS = {
     "eval": ("acorn.commands.eval:Eval", "score a run: bits per byte and the recipe's tasks"),
     "sample": ("acorn.commands.sample:Sample", "continue a text with a run"),
     "chat": ("acorn.commands.chat:Chat", "talk to a run in the terminal"),
+    "serve": ("acorn.commands.serve:Serve", "a page to talk to runs, and OpenAI's protocol for programs"),
     "import hf": ("acorn.commands.import_:Hf", "a Hugging Face folder -> a run (Llama, SmolLM2, Qwen, GPT-2, Apertus)"),
     "import gguf": ("acorn.commands.import_:Gguf", "a GGUF file of llama.cpp's -> a run"),
     "import gpt2": ("acorn.commands.import_:Gpt2", "OpenAI's GPT-2 -> a run"),

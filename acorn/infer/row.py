@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from acorn.infer.constrain import Guide
 from acorn.infer.sample import Sampling, stream_of_draws
 from acorn.infer.text import Kind, Transcript
 from acorn.tokenizer.chat import parse_reply
@@ -17,7 +18,7 @@ Tool = Callable[[str], str | None]
 class Event:
     """One step of one row. The texts of a row's events, joined, are all it says; the last event alone has `finish`."""
 
-    row: int  # number of the row, as it was submitted
+    row: object  # its tag: the number of the row as it was submitted, unless somebody gave it another one
     token: int | None  # None when nothing was added to the reply: it ended with a stop token, or max_tokens is 0
     text: str  # what is sure by now: whole characters that cannot become part of a stop string
     finish: Finish | None = None  # "stop": stop token or stop string; "length": max_tokens or the context is full
@@ -51,6 +52,8 @@ class Row:
     def __init__(self, rules: Rules, number: int, prompt: list[int], limit: int, sampling: Sampling, watch: bool):
         self.rules, self.number, self.prompt, self.limit, self.sampling = rules, number, prompt, limit, sampling
         self.watch = watch
+        self.tag: object = number
+        self.guide: Guide | None = None  # has a say in what is drawn
         self.notable = rules.notable()
         self.draw = stream_of_draws(sampling.seed, number)
         self.transcript = Transcript(rules.tokenizer, sampling.stop) if watch or sampling.stop else None
@@ -65,6 +68,8 @@ class Row:
 
     def push(self, token: int) -> Event | None:
         """Take the next token, drawn or of a tool. -> its event, if somebody watches."""
+        if self.guide:
+            self.guide.push(token)
         if self.queue:
             self.queue.popleft()
             self.forced_at.add(len(self.ids))
@@ -79,7 +84,7 @@ class Row:
             return self.end("stop", token, text)
         if len(self.ids) == self.limit:
             return self.end("length", token, text)
-        return Event(self.number, token, text, None, kind) if self.watch else None
+        return Event(self.tag, token, text, None, kind) if self.watch else None
 
     def end(self, finish: Finish, token: int | None = None, text: str = "") -> Event | None:
         self.finish = finish
@@ -87,7 +92,7 @@ class Row:
         if self.transcript:
             kind, rest = self.transcript.flush()
             text += rest
-        return Event(self.number, token, text, finish, kind) if self.watch else None
+        return Event(self.tag, token, text, finish, kind) if self.watch else None
 
     def _call(self, token: int) -> None:
         """A call opens, or closes and is answered: the answer is what the row says next."""

@@ -1,0 +1,1 @@
+"""`acorn serve`: models behind OpenAI's protocol, and the page to talk to them."""
