@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 .PHONY: help install speedrun test lint docs clean
 help:
-	@echo "make speedrun   build .venv, then data, tokenizer, base, sft, evaluation, report (<= 10 minutes on 2 cores)"
+	@echo "make speedrun   build .venv, then tokenizer, data, base, mid, sft, rl, evaluation, report (<= 10 minutes on 2 cores)"
 	@echo "                another pipeline: make speedrun CONFIG=configs/other.toml"
 	@echo "make test       build .venv, then the tests (<= 10 minutes, no network)"
 	@echo "make install    build .venv only; another Python: make install PYTHON=python3.12"
@@ -22,7 +22,7 @@ endif
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "acorn needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make install PYTHON=python3.12")'
 	@echo "installing into .venv: once, a few minutes"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[iac,plot,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[iac,export,dev]'
 	@echo '$(CURDIR)' > $@
 
 speedrun: install

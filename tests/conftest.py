@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.update(COLUMNS="120", TERM="dumb", NO_COLOR="1", MPLBACKEND="Agg")
+os.environ.update(COLUMNS="120", TERM="dumb", NO_COLOR="1")
 for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
     os.environ.pop(name, None)
 

@@ -194,8 +194,8 @@ def test_did_you_mean():
 
 def test_missing_extra_names_the_package_and_a_command_that_works_here(monkeypatch, workplace):
     monkeypatch.setattr(sys, "executable", str(workplace / ".venv/bin/python"))
-    what, hint = str(missing_extra("matplotlib", "plot")).splitlines()
-    assert what == "this needs the Python package matplotlib, which is not installed"
-    assert hint == "  try: .venv/bin/python -m pip install -e '.[plot]'"
+    what, hint = str(missing_extra("gguf", "export")).splitlines()
+    assert what == "this needs the Python package gguf, which is not installed"
+    assert hint == "  try: .venv/bin/python -m pip install -e '.[export]'"
     monkeypatch.setattr(sys, "executable", "/opt/python")
-    assert "try: /opt/python -m pip" in str(missing_extra("matplotlib", "plot"))
+    assert "try: /opt/python -m pip" in str(missing_extra("gguf", "export"))

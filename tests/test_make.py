@@ -45,7 +45,7 @@ def make(tmp_path, monkeypatch):
     return call
 
 
-INSTALL = ["-m venv .venv", "-m pip install --quiet --disable-pip-version-check -e .[iac,plot,dev]"]
+INSTALL = ["-m venv .venv", "-m pip install --quiet --disable-pip-version-check -e .[iac,export,dev]"]
 
 
 def test_the_first_time_installs_and_the_second_starts_at_once(make):

@@ -214,7 +214,7 @@ def test_a_changed_config_is_refused_with_the_difference(finished, acorn, monkey
 @pytest.mark.parametrize(
     "before, after, says",
     [
-        ("[sft]", "[stf]", "unknown section 'stf'. Did you mean sft? Known: name, tokenizer, data, base, mid, sft, rl, eval"),
+        ("[sft]", "[stf]", "unknown section 'stf'. Did you mean sft? Known: name, tokenizer, data, base, mid, sft, rl"),
         ("depth = 1", "dept = 1", "unknown key 'dept'. Did you mean depth?"),
         ("depth = 1", 'depth = "1"', "depth = '1': expected int, got str"),
         ('name = "tiny"', "name = 5", "name = 5"),

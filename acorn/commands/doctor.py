@@ -75,7 +75,7 @@ def packages() -> list[Line]:
 
 
 def requirements() -> dict[str, list[str]]:
-    """{'': ['torch', ...], 'plot': ['matplotlib'], ...}"""
+    """{'': ['torch', ...], 'export': ['gguf'], ...}"""
     found: dict[str, list[str]] = {}
     for line in importlib.metadata.requires("acorn") or []:
         extra = re.search(r"""extra == ["'](\w+)["']""", line)

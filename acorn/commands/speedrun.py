@@ -49,8 +49,7 @@ class Speedrun:
             raise UserError(f"{self.config_file}: name = {name!r}: expected str, got {type(name).__name__}")
         home = Path("runs") / name
         commands = {
-            step: command(step, settings[step.split()[0]], home, name, self.config_file)
-            for step in in_order(settings, self.config_file)
+            step: command(step, settings, home, name, self.config_file) for step in in_order(settings, self.config_file)
         }
         first = int(os.environ.get("RANK", 0)) == 0
         if first:
@@ -108,7 +107,7 @@ def in_order(settings: dict, path: Path) -> list[str]:
     return steps
 
 
-def command(step: str, values: dict, home: Path, name: str, path: Path):
+def command(step: str, settings: dict, home: Path, name: str, path: Path):
     """
     The command of a step ("base", "eval sft") with the config's options, and the places in the run's folder where its
     input and output lie.
@@ -117,10 +116,23 @@ def command(step: str, values: dict, home: Path, name: str, path: Path):
     module, _, cls = COMMANDS[STAGES[section]][0].partition(":")
     places = {
         "tokenizer": {"out": str(home / "tokenizer.json")},
-        "data": {"tokenizer": str(home / "tokenizer.json"), "out": str(home / "data")},
+        "data": {"out": str(home / "data"), **tokenizer_of(settings, home)},
         "eval": {"target": str(home / scored)},
     }.get(section, {"name": name})
-    return from_dict(getattr(importlib.import_module(module), cls), {**values, **places}, f"{path}: [{section}]")
+    options = {**settings[section], **places}
+    return from_dict(getattr(importlib.import_module(module), cls), options, f"{path}: [{section}]")
+
+
+def tokenizer_of(settings: dict, home: Path) -> dict[str, str]:
+    """The run's own, which a stage learns or which was put there; that of the weights it starts from; or none."""
+    start = settings.get("base", {}).get("init")
+    if "tokenizer" in settings or (home / "tokenizer.json").exists():
+        return {"tokenizer": str(home / "tokenizer.json")}
+    if start is None:
+        return {}  # nanoGPT's character-level files bring theirs
+    from acorn.checkpoint import resolve_run
+
+    return {"tokenizer": str(resolve_run(start) / "tokenizer.json")}
 
 
 def finished(section: str, home: Path, stage) -> bool:

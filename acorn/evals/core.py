@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from acorn.errors import UserError, missing_extra
+from acorn.errors import UserError
 from acorn.evals.choice import Question, Score, common_prefix, crop, score
 from acorn.evals.files import index, read_records, text, texts
 from acorn.evals.results import around, centred, deviation, fingerprint, share
@@ -58,10 +58,8 @@ def open_core(folder: Path) -> Core:
     """Reads core.yaml and the baselines. UserError that names what is missing or wrong."""
     folder = Path(folder)
     hint = "acorn eval RUN --tasks core --core DIR   (a folder with core.yaml, eval_data/ and eval_meta_data.csv)"
-    try:
-        import yaml
-    except ImportError:
-        raise missing_extra("PyYAML", "iac") from None
+    import yaml
+
     try:
         entries = yaml.safe_load((folder / "core.yaml").read_text(encoding="utf-8"))["icl_tasks"]
     except (OSError, UnicodeDecodeError) as e:

@@ -53,7 +53,7 @@ def test_as_text(acorn, workplace):
 
 def test_a_missing_requirement_is_exit_1_and_a_missing_extra_is_not(lines, monkeypatch):
     monkeypatch.setattr(
-        doctor.importlib.metadata, "requires", lambda _: ["no-such-thing>=1", 'other-thing; extra == "plot"']
+        doctor.importlib.metadata, "requires", lambda _: ["no-such-thing>=1", 'other-thing; extra == "export"']
     )
     code, found = lines()
     assert (
@@ -61,7 +61,7 @@ def test_a_missing_requirement_is_exit_1_and_a_missing_extra_is_not(lines, monke
         and found["packages"]["text"] == "missing: no-such-thing"
         and found["packages"]["fix"] == "make install"
     )
-    assert found["extra [plot]"]["ok"] is None and "pip install -e '.[plot]'" in found["extra [plot]"]["fix"]
+    assert found["extra [export]"]["ok"] is None and "pip install -e '.[export]'" in found["extra [export]"]["fix"]
 
 
 def test_without_torch(acorn, workplace, monkeypatch):
@@ -97,7 +97,7 @@ def test_a_disk_that_is_full_or_closed(lines, monkeypatch):
 
 def test_requirements_are_the_installed_ones():
     found = doctor.requirements()
-    assert {"torch", "numpy", "tyro"} <= set(found[""]) and found["plot"] == ["matplotlib"] and "pytest" in found["dev"]
+    assert {"torch", "numpy", "tyro"} <= set(found[""]) and found["export"] == ["gguf"] and "pytest" in found["dev"]
 
 
 def test_it_is_quick(acorn, workplace):

@@ -83,10 +83,7 @@ def _parse(text: str) -> tuple[list, list[Finding]]:
 def _loader():
     """A safe loader that counts nodes and depth, takes no aliases (bombs are made of them), and refuses a key given "
     "twice."""
-    try:
-        import yaml
-    except ImportError as error:
-        raise missing_extra("PyYAML", "iac") from error
+    import yaml
 
     class Bounded(yaml.SafeLoader):
         nodes = depth = 0
