@@ -6,7 +6,7 @@ import sys
 
 import children
 import pytest
-from running import BASE, COMMON, SFT, losses, rows
+from running import BASE, COMMON, MID, RL, SFT, assert_same, bits, losses, rows, run
 
 from acorn import checkpoint
 
@@ -39,6 +39,26 @@ def test_the_same_losses(place, acorn):
     shutil.rmtree(sft)
     both(SFT, place)
     assert losses(sft) == pytest.approx(alone, rel=1e-4) and evaluations(sft) == pytest.approx(alone_val, rel=1e-4)
+
+
+def test_mid_on_two_ranks_and_rl_killed_there(place, acorn):
+    """Replies are drawn on both ranks and known to both; the same command goes on to the same bits."""
+
+    def practise(*more):
+        words = [str(word) for word in (*RL, *more)]
+        group = children.ranks(2, lambda env: children.Child(run, (words,), place, **env))
+        return [child.wait() for child in group], "".join(child.said() for child in group)
+
+    assert acorn(*BASE)[0] == 0
+    both([*MID, "--steps", 3], place)
+    stage = place / "runs/t/rl"
+    codes, said = practise()
+    assert codes == [0, 0] and any(row.get("drawn") for row in rows(stage)), said
+    whole = bits(stage)
+    shutil.rmtree(stage)
+    assert -9 in practise("--inject", "kill@8")[0]
+    assert practise()[0] == [0, 0]
+    assert_same(whole, bits(stage))
 
 
 @pytest.mark.parametrize("first, second", [(2, 1), (1, 2)])
