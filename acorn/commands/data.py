@@ -84,7 +84,7 @@ class Import:
         if tokenizer is None and self.tokenizer is None:
             raise UserError(
                 f"{folder} has no meta.pkl, so its tokens are GPT-2's: --tokenizer is missing",
-                "acorn tokenizer import FOLDER --out gpt2.json   (of vocab.json, merges.txt), then --tokenizer gpt2.json",
+                "acorn tokenizer import FOLDER_OF_VOCAB_AND_MERGES --out gpt2.json, then --tokenizer gpt2.json",
             )
         tokenizer = tokenizer or Tokenizer.load(self.tokenizer)
         sizes, read = tokenizer.token_bytes(), token_documents(folder, tokenizer, counts)

@@ -22,7 +22,7 @@ class Sample:
 
     run_name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(name="run", metavar="RUN")]  # name in runs/, or path
     prompt: Annotated[str, tyro.conf.arg(aliases=["-p"])] = ""  # what to continue; - is stdin, FILE:path a file
-    n: int = 1  # how many continuations
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1  # how many continuations
     max_tokens: int = 256  # of each
     temperature: float = 0.8  # 0 always takes the likeliest token
     top_k: int = 0  # draw from the k likeliest tokens; 0 is all
@@ -33,13 +33,14 @@ class Sample:
     stop: tyro.conf.UseAppendAction[tuple[str, ...]] = ()  # end before this text; can be given several times
     json: bool = False  # print one JSON object instead
     device: str = "auto"  # auto, cpu or cuda
+    dtype: str = "auto"  # of activations: auto, float32 or bfloat16
 
     def run(self) -> int:
         if self.n < 1:
             raise UserError(f"--n {self.n}: expected 1 or more")
         sampling = make_sampling(self)
         text = read_prompt(self.prompt)
-        engine, where = load_engine(self.run_name, self.device, rows=min(self.n, 64), say=say)
+        engine, where = load_engine(self.run_name, self.device, min(self.n, 64), say, self.dtype)
         say(describe(engine, where))
         ids = [engine.tokenizer.bos, *engine.tokenizer.encode(text)]
         begin = time.perf_counter()

@@ -17,8 +17,8 @@ LONGEST_ROW = {"cpu": 1024, "cuda": 4096}  # tokens, where nothing else is asked
 ROOM = {"cpu": 4e9, "cuda": 40e9}  # bytes of activations that one forward may keep
 
 
-def new_model(config, p: Plan, vocab_size: int, place: Runtime):
-    """A fresh model of the plan's size and of config.arch, on its device. config: options of `train base`."""
+def shape_of(config, p: Plan, vocab_size: int):
+    """The shape of a fresh model of the plan's size and of config.arch. config: options of `train base`."""
     width, depth, length = p.n_embd, p.depth, p.block_size
     heads = config.n_head or (width // 64 if config.arch != "nano" and width % 64 == 0 else p.n_head)
     if config.bigram and config.arch != "nano":
@@ -29,7 +29,12 @@ def new_model(config, p: Plan, vocab_size: int, place: Runtime):
         shape = LlamaConfig(vocab_size, depth, heads, heads, width, block_size=length)
     else:
         shape = NanoConfig(vocab_size, depth, heads, heads, width, length, bigram=config.bigram)
-    model = build(config.arch, with_dropout(shape, config.arch, config.dropout))
+    return with_dropout(shape, config.arch, config.dropout)
+
+
+def new_model(config, p: Plan, vocab_size: int, place: Runtime):
+    """A fresh model of that shape, on its device."""
+    model = build(config.arch, shape_of(config, p, vocab_size))
     model.init_weights(runtime.seed_everything(config.seed))
     return ready(model, config, place)
 
