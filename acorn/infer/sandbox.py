@@ -34,6 +34,7 @@ from acorn.infer.sandbox_watch import remove
 
 TIERS = ("namespaces", "landlock")
 MAX_SOURCE = 1 << 20  # bytes
+MAX_OUTPUT = 512 << 10  # bytes that may be asked for: an answer must fit into one message
 START = 30  # seconds that a server has for its start
 GRACE = 10  # seconds over the wall limit until the server is given up
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from acorn.infer.sandbox_server import serve; serve(*sys.argv[2:])"
@@ -50,6 +51,10 @@ class Limits:
     disk: int = 16 << 20  # bytes in its folder, the largest file included
     files: int = 256  # files and folders
     threads: int = 32
+
+    def __post_init__(self):
+        if not 0 < self.output <= MAX_OUTPUT:
+            raise UserError(f"an output limit of {self.output} bytes", f"1 to {MAX_OUTPUT}")
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Sandbox:
         if tier and tier not in TIERS:
             raise UserError(f"there is no sandbox tier {tier!r}", f"one of {', '.join(TIERS)}")
         self.limits, self.wanted, self.unsafe_exec = limits, tier, unsafe_exec
-        self.python = python or os.path.realpath(sys.executable)
+        self.python = python or os.path.realpath(sys.executable or "/proc/self/exe")
         self.tier = ""  # the layers in use, once it is open
         self.kind = ""
         self.server: subprocess.Popen | None = None
@@ -135,6 +140,7 @@ class Sandbox:
                 start_new_session=True,  # Ctrl-C is for us
             )
         except OSError as e:
+            self.clear()
             return f"{self.python} does not start: {e.strerror}"
         finally:
             theirs.close()
@@ -159,6 +165,10 @@ class Sandbox:
             self.server.kill()
             self.server.wait()
         self.server = None
+        self.clear()
+
+    def clear(self) -> None:
+        self.control.close()
         self.errors.close()
         remove(self.scratch)
 
@@ -246,7 +256,7 @@ def check_solution(
     if wish:
         wish.shutdown(socket.SHUT_WR)  # its keeper sees that, kills it and says how it ended
     candidate = sandbox.answer(wish, limits)
-    why = verdict(judged, candidate, limits)
+    why = printable(verdict(judged, candidate, limits))
     return Verdict(not why, why, sandbox.tier, judged["seconds"])
 
 
@@ -301,6 +311,11 @@ def too_long(**texts: str) -> str:
 
 def text(latin: str) -> str:
     return latin.encode("latin-1").decode("utf-8", "replace")
+
+
+def printable(why: str) -> str:
+    """An exception's text is the candidate's own, and a terminal obeys control characters."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in why)
 
 
 def patience(sock: socket.socket, seconds: float) -> None:

@@ -41,6 +41,7 @@ class CandidateError(Exception):
 
 def start(name: str, source: bytes) -> types.ModuleType:
     """Run source as the module __main__. Whatever it raises goes to the caller."""
+    builtins.exit = builtins.quit = sys.exit  # Python's site module, which we go without, has these
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     execute(source, name, vars(module))

@@ -24,19 +24,17 @@ NUMBERS = """
     rt_sigreturn 15 139  rt_sigsuspend 130 133  rt_sigpending 127 136  rt_sigtimedwait 128 137  sigaltstack 131 132
     pread64 17 67  pwrite64 18 68  readv 19 65  writev 20 66  preadv 295 69  pwritev 296 70  access 21 -
     faccessat 269 48  faccessat2 439 439  pipe 22 -  pipe2 293 59  select 23 -  pselect6 270 72  sched_yield 24 124
-    msync 26 227  mincore 27 232  dup 32 23  dup2 33 -  dup3 292 24  pause 34 -  nanosleep 35 101
-    clock_nanosleep 230 115  getitimer 36 102  setitimer 38 103  alarm 37 -  getpid 39 172  gettid 186 178
-    getppid 110 173  getuid 102 174  geteuid 107 175  getgid 104 176  getegid 108 177  getgroups 115 158
-    getresuid 118 148  getresgid 120 150  getpgrp 111 -  recvfrom 45 207  shutdown 48 210  getsockname 51 204
-    getpeername 52 205  getsockopt 55 209  setsockopt 54 208  exit 60 93  exit_group 231 94  wait4 61 260
+    msync 26 227  dup 32 23  dup2 33 -  dup3 292 24  pause 34 -  nanosleep 35 101  getitimer 36 102  setitimer 38 103
+    alarm 37 -  getpid 39 172  gettid 186 178  getppid 110 173  getuid 102 174  geteuid 107 175  getgid 104 176
+    getegid 108 177  getgroups 115 158  getresuid 118 148  getresgid 120 150  getpgrp 111 -  recvfrom 45 207
+    shutdown 48 210  getsockname 51 204  getpeername 52 205  exit 60 93  exit_group 231 94  wait4 61 260
     waitid 247 95  uname 63 160  flock 73 32  fsync 74 82  fdatasync 75 83  ftruncate 77 46  getdents64 217 61
     getcwd 79 17  chdir 80 49  fchdir 81 50  rename 82 -  renameat 264 38  renameat2 316 276  mkdir 83 -
     mkdirat 258 34  rmdir 84 -  creat 85 -  link 86 -  linkat 265 37  unlink 87 -  unlinkat 263 35  umask 95 166
     gettimeofday 96 169  time 201 -  getrlimit 97 163  setrlimit 160 164  getrusage 98 165  times 100 153
-    sysinfo 99 179  futex 202 98  sched_getaffinity 204 123  epoll_create 213 -  epoll_create1 291 20
-    epoll_wait 232 -  epoll_pwait 281 22  epoll_ctl 233 21  eventfd2 290 19  set_robust_list 273 99
-    restart_syscall 219 128  fadvise64 221 223  fallocate 285 47  clock_gettime 228 113  clock_getres 229 114
-    getrandom 318 278  membarrier 324 283  rseq 334 293  copy_file_range 326 285  sendfile 40 71
+    sysinfo 99 179  futex 202 98  epoll_create 213 -  epoll_create1 291 20  epoll_wait 232 -  epoll_pwait 281 22
+    epoll_ctl 233 21  eventfd2 290 19  set_robust_list 273 99  restart_syscall 219 128  fadvise64 221 223
+    fallocate 285 47  getrandom 318 278  membarrier 324 283  rseq 334 293  copy_file_range 326 285  sendfile 40 71
     close_range 436 436  getcpu 309 168
 """
 # By path, on what may be outside: Landlock does not watch these, so only namespaces allow them.
@@ -54,7 +52,8 @@ UNSUPPORTED = """
 """
 CHECKED = """
     kill 62 129  tkill 200 130  tgkill 234 131  ioctl 16 29  prctl 157 167  clone 56 220  fcntl 72 25
-    prlimit64 302 261  socketpair 53 199  sendto 44 206
+    prlimit64 302 261  socketpair 53 199  sendto 44 206  getsockopt 55 209  sched_getaffinity 204 123
+    clock_gettime 228 113  clock_getres 229 114  clock_nanosleep 230 115
 """
 OURS = """
     capset 126 91  mount_setattr 442 442  pivot_root 155 41  seccomp 317 277
@@ -144,6 +143,7 @@ def build_filter(pid: int, by_path: bool) -> bytes:
     for number in [*allowed.values(), *(paths.values() if by_path else ())]:
         program += answer(number, ALLOW)
     checked = numbers(CHECKED)
+    own_clocks = [(low(0), every & ~15, [0])]  # negative ones are the processor time of any process
     tests = {
         "kill": [(low(0), every, [pid])],
         "tkill": [(low(0), every, [pid])],
@@ -157,6 +157,14 @@ def build_filter(pid: int, by_path: bool) -> bytes:
         # no address, so it cannot be pointed anywhere else
         "socketpair": [(low(0), every, [1]), (low(1), every & ~0o2004000, [1]), (low(2), every, [0])],
         "sendto": [(low(4), every, [0]), (low(4) + 4, every, [0])],
+        "getsockopt": [
+            (low(1), every, [1]),
+            (low(2), every, [3, 4, 38, 39]),
+        ],  # SOL_SOCKET; what kind, and errors
+        "sched_getaffinity": [(low(0), every, [0])],
+        "clock_gettime": own_clocks,
+        "clock_getres": own_clocks,
+        "clock_nanosleep": own_clocks,
     }
     for name, number in checked.items():
         program += only_if(number, tests[name])

@@ -57,7 +57,11 @@ def serve(kind: str, scratch: str) -> None:
         if not message:
             break
         tier.before_fork()
-        if os.fork() == 0:
+        try:
+            keeper = os.fork()
+        except OSError:  # out of memory or of processes: this program is lost, the next may do better
+            keeper = -1
+        if keeper == 0:
             code = 1
             try:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)

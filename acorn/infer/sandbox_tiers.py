@@ -25,8 +25,8 @@ DEVICES = ["/dev/null", "/dev/zero", "/dev/urandom"]
 
 class Tier:
     """
-    What the tiers share; alone, no isolation at all. scratch: a folder of ours, for tiers without a file system of their
-    own.
+    What the tiers share; alone, no isolation at all. scratch: a folder of ours, for the tiers in which programs live in
+    the machine's own file system.
     """
 
     layers = "none"
@@ -233,11 +233,18 @@ def borrow_interpreter(scratch: str) -> None:
         return
     copy = f"{scratch}/lib"
     skip = shutil.ignore_patterns("site-packages", "test", "idlelib", "lib2to3", "ensurepip", "config-*", "*.opt-*")
-    shutil.copytree(stdlib, copy, ignore=skip)
+    shutil.copytree(stdlib, copy, ignore=skip, copy_function=link_or_copy)
     packages = [vars(module).get("__path__") for module in sys.modules.values()]
     for places in [sys.path, *(path for path in packages if isinstance(path, list))]:
         places[:] = [path.replace(stdlib, copy, 1) for path in places]
     sys.path_importer_cache.clear()
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
 
 
 def can_nobody_read(path: str) -> bool:
@@ -258,20 +265,20 @@ def can_nobody_read(path: str) -> bool:
 
 def set_limits(limits: dict, memory: int, tasks: int) -> None:
     """memory: what this process had before its program. tasks: what the user has running besides."""
-    for name, soft, hard in [
-        ("AS", memory + limits["memory"], None),
-        ("CPU", limits["cpu"], limits["cpu"] + 1),  # a signal, then the end
-        ("FSIZE", limits["disk"], None),
-        ("NPROC", tasks + limits["threads"], None),
-        ("NOFILE", 64, None),
-        ("CORE", 0, None),
-        ("MEMLOCK", 0, None),
-        ("MSGQUEUE", 0, None),
+    for name, most in [
+        ("AS", memory + limits["memory"]),
+        ("CPU", limits["cpu"]),
+        ("FSIZE", limits["disk"]),
+        ("NPROC", tasks + limits["threads"]),
+        ("NOFILE", 64),
+        ("CORE", 0),
+        ("MEMLOCK", 0),
+        ("MSGQUEUE", 0),
     ]:
         which = getattr(resource, f"RLIMIT_{name}")
-        most = resource.getrlimit(which)[1]
-        wanted = [soft, soft if hard is None else hard]
-        resource.setrlimit(which, [n if most == resource.RLIM_INFINITY else min(n, most) for n in wanted])
+        allowed = resource.getrlimit(which)[1]
+        most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+        resource.setrlimit(which, (most, most))
 
 
 def tasks_of(uid: int) -> int:
