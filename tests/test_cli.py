@@ -52,7 +52,7 @@ def say(acorn, monkeypatch):
         (["zzz"], "error: no command 'zzz'.\n  try: acorn --help\n"),
         (["--depth", "4"], "error: no command '--depth'.\n  try: acorn --help\n"),
         (["train", "bse"],
-         "error: acorn train has no command 'bse'. Did you mean base? It has: base, sft\n  try: acorn train --help\n"),
+         "error: acorn train has no command 'bse'. Did you mean base? It has: base, mid, sft, rl\n  try: acorn train --help\n"),
         (["data", "--json"],
          "error: acorn data has no command '--json'. It has: import, preview, download, stats\n"
          "  try: acorn data --help\n"),
@@ -153,7 +153,7 @@ def test_every_flag_says_what_it_is():
 def flags(cls: type) -> list[tuple[str, bool]]:
     """(dotted field, whether it is explained), nested dataclasses included."""
     found = []
-    source = inspect.getsource(cls)
+    source = "".join(inspect.getsource(c) for c in cls.__mro__ if dataclasses.is_dataclass(c))
     for field in dataclasses.fields(cls):
         hint = typing.get_type_hints(cls)[field.name]
         if dataclasses.is_dataclass(hint):

@@ -341,7 +341,7 @@ def provenance_section(report: dict) -> Section:
 
 
 def label(row: dict) -> str:
-    """'iac: right', 'CORE', 'bits per byte'"""
+    """'spelling: right', 'CORE', 'bits per byte'"""
     name = NAMES.get(row["metric"], row["metric"])
     if not row["task"]:
         return name
