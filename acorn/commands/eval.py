@@ -25,9 +25,7 @@ class Eval:
     """
 
     target: tyro.conf.Positional[str]  # a run in runs/, or a path to a run, stage or checkpoint
-    tasks: str | None = (
-        None  # by commas: bpb, core, chatcore, arc-easy, mmlu, gsm8k, spelling ... (a wrong name lists all)
-    )
+    tasks: str | None = None  # by commas: bpb, core, chatcore, arc-easy, mmlu, gsm8k ... (a wrong name lists all)
     recipe: str | None = None  # whose tasks to ask as well
     n: int = 200  # how many requests of a recipe, or of a task that is made by rule
     limit: int = 0  # at most so many items of a task that has data, the same ones every time; 0 = all
