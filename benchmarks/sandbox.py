@@ -19,12 +19,12 @@ from common import ROOT, emit
 
 sys.path.insert(0, str(ROOT / "tests" / "infer"))
 
-import cheats  # noqa: E402
-import hostile  # noqa: E402
-import wards  # noqa: E402
+import cheats
+import hostile
+import wards
 
-from acorn.errors import Refused  # noqa: E402
-from acorn.infer.sandbox import TIERS, Limits, Sandbox, check_solution  # noqa: E402
+from acorn.errors import Refused
+from acorn.infer.sandbox import TIERS, Limits, Sandbox, check_solution
 
 HUMANEVAL = ROOT.parent / "shared" / "data" / "chat_eval" / "humaneval" / "HumanEval.jsonl"
 SOLUTION, TEST = "def f(x):\n    return x + 1\n", "def check(candidate):\n    assert candidate(1) == 2\n"

@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from acorn.errors import install_command
+from acorn.errors import AcornError, install_command
 from acorn.runlog import cpu_name, git_state
 
 ROOM = 2 << 30  # bytes that a small run with its checkpoints needs
@@ -29,7 +29,7 @@ class Doctor:
     json: bool = False  # one JSON object on stdout
 
     def run(self) -> int:
-        lines = [*software(), *hardware(), *disk(self.runs)]
+        lines = [*software(), *hardware(), *disk(self.runs), sandbox()]
         sick = [line for line in lines if line.ok is False]
         if self.json:
             print(json.dumps({"ok": not sick, "lines": [asdict(line) for line in lines]}, indent=1))
@@ -219,6 +219,22 @@ def write_speed(folder: Path, size: int = 64 << 20) -> float:
         f.flush()
         os.fsync(f.fileno())
         return size / (time.perf_counter() - begin)
+
+
+# ---- running what a model wrote ---------------------------------------------------------------------------------
+
+
+def sandbox() -> Line:
+    """Open it, which includes its self-test, and run a program."""
+    from acorn.infer.sandbox import Sandbox
+
+    try:
+        with Sandbox() as found:
+            seconds = min(found.run("print(6 * 7)").seconds for _ in range(5))
+            data = {"tier": found.tier, "program_ms": round(1e3 * seconds, 1)}
+            return Line("sandbox", f"{found.tier}: holds in its self-test, {1e3 * seconds:.0f} ms a program", data=data)
+    except AcornError as e:
+        return Line("sandbox", e.message, None, e.hint)
 
 
 def table(lines: list[Line]) -> str:

@@ -104,3 +104,15 @@ def test_it_is_quick(acorn, workplace):
     begin = time.perf_counter()
     acorn("doctor")
     assert time.perf_counter() - begin < 10, "about one second where nothing else runs"
+
+
+def test_the_sandbox_is_tried_and_named(lines, monkeypatch):
+    from acorn.infer.sandbox import Sandbox
+
+    found = lines()[1]["sandbox"]
+    if found["ok"]:
+        assert "seccomp" in found["data"]["tier"] and found["data"]["tier"] in found["text"]
+    monkeypatch.setattr(Sandbox, "start", lambda self, kind: "not on this machine")
+    code, found = lines()
+    assert code == 0, "nothing else needs it"
+    assert found["sandbox"]["ok"] is None and "namespaces: not on this machine" in found["sandbox"]["text"]
