@@ -12,11 +12,34 @@ from acorn.serve.respond import error_response
 ARRIVE = 10.0  # seconds for a whole request, head and body
 READ = 30.0  # seconds that a client may leave an answer unread
 LONGEST_HEAD = 32 << 10  # bytes
+MOST_HEADERS = 100
+
+
+class Strict(h11.Connection):
+    """
+    h11 follows the standard where it allows much. A proxy before us may read such a request in another way, and what it
+    takes for a body would be a request to us.
+    """
+
+    def next_event(self):
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = [name for name, _ in event.headers]
+            size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
+            if (
+                event.http_version not in (b"1.0", b"1.1")
+                or (b"content-length" in names and b"transfer-encoding" in names)
+                or len(names) > MOST_HEADERS
+                or size > LONGEST_HEAD
+            ):
+                raise h11.RemoteProtocolError("refused")
+        return event
 
 
 class Connection(H11Protocol):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.conn = Strict(h11.SERVER, LONGEST_HEAD)
         self.arriving = self.reading = None  # timers
 
     def connection_made(self, transport) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import reprlib
 from collections.abc import AsyncIterator
 
 from fastapi import Request
@@ -218,14 +219,15 @@ async def read_prompts(prompt, served: Served) -> tuple[list[list[int]], list[st
             prompts.append(await served.encode(one, name))
             texts.append(one)
         elif isinstance(one, list):
-            bad = next((t for t in one if type(t) is not int or not 0 <= t < served.tokenizer.n_vocab), None)
-            if bad is not None:
-                last = served.tokenizer.n_vocab - 1
-                raise ApiError(400, f"{name}: {str(bad)[:40]} is no token id from 0 to {last}", name, "invalid_value")
+            bad = [t for t in one if type(t) is not int or not 0 <= t < served.tokenizer.n_vocab]
+            if bad:
+                last, shown = served.tokenizer.n_vocab - 1, reprlib.repr(bad[0])
+                raise ApiError(400, f"{name}: {shown} is no token id from 0 to {last}", name, "invalid_value")
             prompts.append(one)
             texts.append(served.tokenizer.decode(one))
         else:
-            raise ApiError(400, f"{name}: expected a string or token ids, got {str(one)[:40]}", name, "invalid_value")
+            shown = reprlib.repr(one)
+            raise ApiError(400, f"{name}: expected a string or token ids, got {shown}", name, "invalid_value")
         served.check_fits(prompts[-1], name)
     return prompts, texts
 

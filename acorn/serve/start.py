@@ -12,7 +12,7 @@ from acorn.infer.load import describe, load_engine
 from acorn.infer.tools import run_tool
 from acorn.runtime import keep_freed_memory
 from acorn.serve.app import build_app
-from acorn.serve.connection import LONGEST_HEAD, Connection
+from acorn.serve.connection import Connection
 from acorn.serve.metrics import Metrics
 from acorn.serve.models import Served, fitting_slots
 from acorn.serve.worker import Worker
@@ -47,7 +47,6 @@ def make_server(served: Sequence[Served], metrics: Metrics, grace: int = 60, **g
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            h11_max_incomplete_event_size=LONGEST_HEAD,
             timeout_keep_alive=10,
             timeout_graceful_shutdown=grace,
         )
@@ -72,7 +71,8 @@ def run_name(run: str) -> str:
 
 def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
+    # trap: without naming TCP asyncio leaves Nagle's algorithm on, and every small answer waits 40 ms
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
