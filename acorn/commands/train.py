@@ -35,7 +35,7 @@ class Base:
     lora: int = 0  # rank of adapters, with --init: they are trained and the weights stay; 0 = train the weights
     lora_alpha: float | None = None  # adapters count alpha / rank times (default: twice the rank)
     optimizer: Literal["muon", "adamw"] | None = None  # of the matrices (default: muon for nano, adamw for others)
-    lr: float | None = None  # of adamw, before lr_scale (default: 6e-4 at width 768)
+    lr: float | None = None  # of adamw, before lr_scale (default: 6e-4 at width 768, adapters 6e-3)
     beta2: float = 0.95  # of adamw
     lr_scale: float | None = None  # multiplies every learning rate (default: 1, with --init 0.1)
     matrix_lr: float | None = None  # of the matrices (Muon)
@@ -87,7 +87,7 @@ class Chats:
     lora_alpha: float | None = None  # adapters count alpha / rank times (default: twice the rank)
     dropout: float | None = None  # of a gpt2 (default: that of the start)
     optimizer: Literal["muon", "adamw"] | None = None  # of the matrices (default: as the start; by kind as in base)
-    lr: float | None = None  # of adamw, before lr_scale (default: that of the start; or 6e-4 at width 768)
+    lr: float | None = None  # of adamw, before lr_scale (default: as the start, or 6e-4 at width 768; adapters 6e-3)
     beta2: float = 0.95  # of adamw
     lr_scale: float = 0.3  # of the learning rates of the run it starts from
     weight_decay: float = 0.0  # of the matrices, times their learning rate
@@ -168,7 +168,7 @@ class Rl:
     lora: int = 0  # rank of adapters: they are trained and the weights stay; 0 = train the weights
     lora_alpha: float | None = None  # adapters count alpha / rank times (default: twice the rank)
     optimizer: Literal["muon", "adamw"] | None = None  # of the matrices (default: as the start; by kind as in base)
-    lr: float | None = None  # of adamw, before lr_scale (default: that of the start; or 6e-4 at width 768)
+    lr: float | None = None  # of adamw, before lr_scale (default: as the start, or 6e-4 at width 768; adapters 6e-3)
     beta2: float = 0.95  # of adamw
     lr_scale: float = 0.05  # of the learning rates of the run it starts from
     weight_decay: float = 0.0  # of the matrices, times their learning rate

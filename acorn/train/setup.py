@@ -97,12 +97,14 @@ def make_optimizer(
 ) -> MuonAdamW | AdamW:
     """
     optimizer: muon, adamw or None: muon for nano, adamw for the other kinds and for adapters. lr: AdamW's, before
-    lr_scale; None: by width. With muon a nano model takes the plan's rates; in the others that is the matrices' alone.
+    lr_scale; None: by width, ten times that for adapters. With muon a nano model takes the plan's rates; in the others
+    that is the matrices' alone.
     """
     lora, named, nano = lora_of(model), dict(model.named_parameters()), kind_of(model) == "nano"
     if lora and optimizer == "muon":
         raise UserError("--lora with --optimizer muon: adapters are trained with adamw")
-    lr = (lr or usual_lr(model.config.n_embd)) * lr_scale
+    # adapters want about ten times the rate of the weights (LoRA without regret, 2025; SmolLM2: docs/LOG.md)
+    lr = (lr or usual_lr(model.config.n_embd) * (10 if lora else 1)) * lr_scale
     if lora or (optimizer or ("muon" if nano else "adamw")) == "adamw":
         decay = WEIGHT_DECAY if weight_decay is None else weight_decay
         groups = adapters(model) if lora else model.groups()
