@@ -3,6 +3,11 @@ Continuous batching. Requests join and leave a running batch at every step: a st
 longer, and reads a chunk of what waits. A prompt is read once for all rows that begin with it; its keys and values are
 then copied into a slot for each of them. Running rows are rows 0 to n - 1 of one cache, so a forward costs n rows.
 
+What a row says follows from its prompt, its sampling and its number alone. In fp32 that holds to the token, whoever
+runs beside it (tests/infer/test_scheduler.py), as long as no two tokens are within rounding of a draw or of each other:
+products of matrices of different heights differ in their last bits. In bf16 those bits are the eighth of a number, and
+a seeded reply can take another turn in another company. Where that matters, decode in fp32.
+
     rows = scheduler.submit(prompt, sampling, samples=8)
     while scheduler.busy: events = scheduler.step()
 """

@@ -1,7 +1,5 @@
 """Requests that come and go in any order: each gets what it would have got alone, and no slot is lost."""
 
-import os
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,7 +12,6 @@ from acorn.infer.scheduler import Share
 
 TOKENIZER = build_tokenizer()
 MODEL = build_nano(block_size=64)
-EXAMPLES = int(os.environ.get("ACORN_EXAMPLES", 60))
 PROMPTS = [[7], [7, 8], [9] * 20, list(range(40)), [7, 8, 9, 10], list(range(60))]
 
 
@@ -79,7 +76,7 @@ def alone(row):
     return ALONE[key]
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(histories(), st.integers(1, 6), st.booleans(), st.booleans())
 def test_neighbours_change_nothing(history, slots, share, frozen):
     shares = Share(slots, 60, 12) if share else None
