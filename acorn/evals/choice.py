@@ -2,22 +2,23 @@
 How likely continuations are. A question is some rows of token ids, of each of which the end is scored: the choices
 behind one context, one continuation behind several contexts, or a single row that is to be said word for word.
 
-    row 0   bos Q : the cat sat on | the mat            prefix  what all rows begin with: read once
-    row 1   bos Q : the cat sat on | a sofa . .         tails   the rest of each row: read side by side in a second
-                                                                forward, each seeing the prefix and itself
-
+    root     what many questions begin with, such as the examples of a subject     read once for all of them
+    prefix   what goes on in all rows of a question                                read once for the question
+    tails    the rest of each row                                                  read side by side, each seeing the
+                                                                                   root, the prefix and itself
 So a question of n rows costs one prefix and n tails, not n prefixes; logits are computed only where a scored token is
 predicted. Questions of like length share a batch.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-BATCH_TOKENS = {"cpu": 4096, "cuda": 65536}  # read at once, padding included
+BATCH_TOKENS = {"cpu": 2048, "cuda": 65536}  # read at once, padding included
+ROOT, SHARERS = 64, 4  # a root has more tokens than this, and at least so many questions
 HEAD_LOGITS = {"cpu": 1 << 21, "cuda": 1 << 26}  # computed at once: 8 MB and 256 MB in fp32
 
 
@@ -67,16 +68,18 @@ def score(
     """-> the scores of each row of each question. tick(n) is called when n more questions are done."""
     device = next(model.parameters()).device
     batch_tokens = batch_tokens or BATCH_TOKENS[device.type]
-    pieces = [piece for i, question in enumerate(questions) for piece in cut_up(question, i)]
-    pieces.sort(key=lambda piece: (len(piece.prefix) // 8, sum(map(len, piece.tails)), len(piece.prefix)))
+    pieces = with_roots([piece for i, question in enumerate(questions) for piece in cut_up(question, i)])
+    pieces.sort(key=lambda p: (p.family, len(p.prefix) // 8, sum(map(len, p.tails)), len(p.prefix)))
     scores: list[list] = [[None] * len(question.rows) for question in questions]
     left = [len(question.rows) for question in questions]
-    training = model.training
+    training, root, family = model.training, {}, 0
     model.eval()
     try:
         for batch in batches(pieces, batch_tokens):
             done = 0
-            for piece, found in zip(batch, score_batch(model, batch, device)):
+            if batch[0].family != family:
+                family, root = batch[0].family, read_root(model, batch[0], device)
+            for piece, found in zip(batch, score_batch(model, batch, root, device)):
                 for rows, result in zip(piece.of, found):
                     for row in rows:
                         scores[piece.question][row] = result
@@ -97,8 +100,10 @@ class Piece:
     of: list[list[int]]  # which rows of the question each of ours is: equal rows are read once
     rows: list[np.ndarray]
     starts: list[int]
-    prefix: np.ndarray
+    prefix: np.ndarray  # with the root
     tails: list[np.ndarray]
+    root: int = 0  # tokens of the prefix that are read with the root; fewer than it has
+    family: int = 0  # equal for those that share a root; 0 without one
 
 
 def cut_up(question: Question, index: int) -> list[Piece]:
@@ -117,57 +122,105 @@ def cut_up(question: Question, index: int) -> list[Piece]:
     ]
 
 
+def with_roots(pieces: list[Piece]) -> list[Piece]:
+    """Finds those that begin alike."""
+    families: dict[bytes, list[Piece]] = {}
+    for piece in pieces:
+        # the token that predicts the first scored one is not part of a root
+        beginning = piece.prefix[:ROOT] if min(len(piece.prefix), *piece.starts) > ROOT else piece.prefix[:0]
+        families.setdefault(beginning.tobytes(), []).append(piece)
+    found = []
+    for number, (beginning, members) in enumerate(families.items(), 1):
+        if beginning and len(members) >= SHARERS:
+            prefixes = [piece.prefix for piece in members]
+            longest = min(min(len(piece.prefix), *piece.starts) for piece in members) - 1
+            root = min(common_prefix(prefixes), longest)
+            members = [replace(piece, root=root, family=number) for piece in members]
+        found += members
+    return found
+
+
 def batches(pieces: list[Piece], tokens: int) -> list[list[Piece]]:
-    """Neighbours, as many as keep (longest prefix + longest tails) x pieces within `tokens`; at least one."""
+    """Neighbours of one family, as many as keep (longest prefix + longest tails) x pieces within `tokens`."""
     found, batch, prefix, tails = [], [], 0, 0
     for piece in pieces:
-        p, t = max(prefix, len(piece.prefix)), max(tails, sum(map(len, piece.tails)))
-        if batch and (len(batch) + 1) * (p + t) > tokens:
+        own = len(piece.prefix) - piece.root, sum(map(len, piece.tails))
+        p, t = max(prefix, own[0]), max(tails, own[1])
+        if batch and (batch[0].family != piece.family or (len(batch) + 1) * (p + t) > tokens):
             found.append(batch)
-            batch, p, t = [], len(piece.prefix), sum(map(len, piece.tails))
+            batch, (p, t) = [], own
         batch.append(piece)
         prefix, tails = p, t
     return [*found, batch] if batch else found
 
 
-def score_batch(model, batch: list[Piece], device) -> list[list[Score]]:
-    width = max(len(piece.prefix) for piece in batch)
+def read_root(model, piece: Piece, device) -> dict:
+    """-> layer: keys and values of the root, (1, n_kv_head, R, head_dim)"""
+    if not piece.root:
+        return {}
+    ids = torch.from_numpy(piece.prefix[: piece.root].astype(np.int64))[None].to(device)
+    tree = Tree({})
+    tree.go_on(torch.arange(piece.root, device=device)[None], torch.nn.functional.pad(ids[:, :-1], (1, 0)), None)
+    model.features(ids, tree)
+    return tree.kv
+
+
+def score_batch(model, batch: list[Piece], root: dict, device) -> list[list[Score]]:
+    """One family -> the scores of each piece's rows."""
+    R = batch[0].root
+    width = max(len(piece.prefix) for piece in batch) - R
     beam = max(sum(map(len, piece.tails)) for piece in batch)
-    ids = np.zeros((len(batch), width + beam), dtype=np.int64)
-    lengths = np.array([len(piece.prefix) for piece in batch])
-    branch = np.full((len(batch), beam), -1)  # which tail a token belongs to; -1 is padding
-    depth = np.zeros((len(batch), beam), dtype=np.int64)  # tokens of its tail before it
+    shape = len(batch), width + beam
+    # each token, the one before it, its position, and which tail it belongs to (-1: none)
+    ids, before, position, branch = (np.full(shape, fill, dtype=np.int64) for fill in (0, 0, 0, -1))
+    position[:, :width] = np.arange(R, R + width)
     at, targets, owners = [], [], []  # flat places that predict a scored token, that token, the row that it counts for
     for b, piece in enumerate(batch):
-        ids[b, : len(piece.prefix)] = piece.prefix
-        begin = 0
+        p, begin = len(piece.prefix), width
+        ids[b, : p - R] = piece.prefix[R:]
+        before[b, : p - R] = [piece.prefix[R - 1] if R else 0, *piece.prefix[R : p - 1]]
         for r, (row, start, tail) in enumerate(zip(piece.rows, piece.starts, piece.tails)):
-            end, p = begin + len(tail), len(piece.prefix)
-            ids[b, width + begin : width + end] = tail
-            branch[b, begin:end], depth[b, begin:end] = r, np.arange(len(tail))
-            before = np.arange(start - 1, len(row) - 1)  # place in the row of the token that predicts
-            at.append(b * (width + beam) + np.where(before < p, before, width + begin + before - p))
+            end = begin + len(tail)
+            ids[b, begin:end], before[b, begin:end] = tail, row[p - 1 : p - 1 + len(tail)]
+            position[b, begin:end], branch[b, begin:end] = np.arange(p, p + len(tail)), r
+            places = np.arange(start - 1, len(row) - 1)  # in the row: tokens that predict
+            at.append(b * (width + beam) + np.where(places < p, places - R, begin + places - p))
             targets.append(row[start:])
-            owners.append((b, r))
+            owners.append(b)
             begin = end
-    tokens = torch.from_numpy(ids).to(device)
-    if beam:
-        tree = Tree(torch.from_numpy(lengths), torch.from_numpy(branch), torch.from_numpy(depth), device)
-        trunk = model.features(tokens[:, :width], tree)
-        tree.branch_off(tokens[:, :width])
-        features = torch.cat((trunk, model.features(tokens[:, width:], tree)), dim=1)
+    ids, before, position, branch = (torch.from_numpy(a).to(device) for a in (ids, before, position, branch))
+    if R or beam:
+        tree = Tree(dict(root))
+        # of a row's own prefix a token sees what stands before it, which never is what pads it
+        causal = torch.ones(width, R + width, dtype=torch.bool, device=device).tril(R)[None, None] if R else None
+        tree.go_on(position[:, :width], before[:, :width], causal)
+        features = model.features(ids[:, :width], tree)
     else:
-        features = model.features(tokens)
+        features = model.features(ids)
+    if beam:
+        lengths = torch.tensor([len(piece.prefix) for piece in batch], device=device)
+        mask = tails_mask(lengths, branch[:, width:], R + width)
+        tree.go_on(position[:, width:], before[:, width:], mask)
+        features = torch.cat((features, model.features(ids[:, width:], tree)), dim=1)
     places, inverse = np.unique(np.concatenate(at), return_inverse=True)  # all choices begin at one place
     chosen = features.flatten(0, 1)[torch.from_numpy(places).to(device)]
     nll, likeliest = predict(model, chosen, inverse, np.concatenate(targets))
     results: list[list[Score]] = [[] for _ in batch]
     begin = 0
-    for (b, _), wanted in zip(owners, targets):
+    for b, wanted in zip(owners, targets):
         end = begin + len(wanted)
         results[b].append(Score(float(nll[begin:end].sum()), len(wanted), bool((likeliest[begin:end] == wanted).all())))
         begin = end
     return results
+
+
+def tails_mask(lengths: Tensor, branch: Tensor, before: int) -> Tensor:
+    """lengths (B,) of root and prefix, padded to `before`; branch (B, S) -> (B, 1, S, before + S), True = may look."""
+    S = branch.shape[1]
+    order = torch.arange(max(before, S), device=branch.device)
+    trunk = (order[:before] < lengths[:, None])[:, None].expand(-1, S, -1)
+    own = (branch[:, :, None] == branch[:, None]) & (order[:S] <= order[:S, None])
+    return torch.cat((trunk, own), dim=2)[:, None]
 
 
 def predict(model, features: Tensor, place: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,45 +249,34 @@ def predict(model, features: Tensor, place: np.ndarray, targets: np.ndarray) -> 
 
 class Tree:
     """
-    Stands where a model expects a KVCache, for two forwards: the prefixes of a batch (B, P), padded on the right, and
-    then the tails that branch off them (B, S), side by side. A token of a tail sees its row's prefix and what stands
-    before it in its own tail. Nothing is copied: the keys of the prefix stay the tensors that the model made.
+    Stands where a model expects a KVCache, for forwards that grow out of each other: a root of one row, the prefixes of
+    a batch, then their tails side by side. What a token sees is in the mask.
+    kv: layer -> keys and values (B, n_kv_head, S, head_dim) so far; nothing is allocated ahead or written to.
     """
 
-    def __init__(self, lengths: Tensor, branch: Tensor, depth: Tensor, device):
-        self.lengths, self.branch, self.depth = lengths.to(device), branch.to(device), depth.to(device)
-        self.kv: dict[int, tuple[Tensor, Tensor]] = {}
-        self.prefix: Tensor | None = None  # ids (B, P), once they are read
-        self.mask: Tensor | None = None
+    def __init__(self, kv: dict[int, tuple[Tensor, Tensor]]):
+        self.kv = kv
 
-    def branch_off(self, prefix: Tensor) -> None:
-        """The next forward reads the tails."""
-        self.prefix = prefix
-        P, S = prefix.shape[1], self.branch.shape[1]
-        order = torch.arange(max(P, S), device=prefix.device)
-        trunk = (order[:P] < self.lengths[:, None])[:, None].expand(-1, S, -1)
-        own = (self.branch[:, :, None] == self.branch[:, None]) & (order[:S] <= order[:S, None])
-        self.mask = torch.cat((trunk, own), dim=2)[:, None]  # (B, 1, S, P + S)
+    def go_on(self, positions: Tensor, before: Tensor, mask: Tensor | None) -> None:
+        """
+        Opens a forward of T tokens: their positions (B, T), the token before each (B, T), and where each may look,
+        (B or 1, 1, T, S + T); None is causal.
+        """
+        self.next, self.before, self.mask = positions, before, mask
 
     def positions(self, T: int) -> Tensor:
-        if self.prefix is None:
-            return torch.arange(T, device=self.lengths.device).expand(len(self.lengths), T)
-        return torch.where(self.branch < 0, 0, self.lengths[:, None] + self.depth)
+        return self.next
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        if self.prefix is None:
-            self.kv[layer] = k, v
-            return k, v, None  # causal: what pads a prefix comes after it
-        old_k, old_v = self.kv[layer]
-        return torch.cat((old_k, k), dim=2), torch.cat((old_v, v), dim=2), self.mask
+        if layer in self.kv:
+            k, v = (
+                torch.cat((old.expand(len(new), -1, -1, -1), new), dim=2) for old, new in zip(self.kv[layer], (k, v))
+            )
+        self.kv[layer] = k, v
+        return k, v, self.mask
 
     def preceding(self, ids: Tensor) -> Tensor:
-        """(B, T) -> the token before each; 0 before the first."""
-        before = torch.nn.functional.pad(ids[:, :-1], (1, 0))
-        if self.prefix is None:
-            return before
-        last = self.prefix.gather(1, self.lengths[:, None] - 1)
-        return torch.where(self.depth == 0, last, before)
+        return self.before
 
     def advance(self, T: int) -> None:
         pass

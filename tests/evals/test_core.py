@@ -189,16 +189,55 @@ def test_any_rows_in_any_batches(model, rows, batch_tokens):
         assert result.greedy == (likeliest[start - 1 :] == row[start:].tolist())
 
 
-def test_a_prefix_is_read_once(model, tokenizer):
-    """What makes it fast: tokens that the model reads."""
+@pytest.fixture
+def counting(model):
+    """(model, list of how many tokens each forward reads)"""
     read = []
-    counting = SimpleNamespace(
+    spy = SimpleNamespace(
         config=model.config, training=False, eval=lambda: None, train=lambda on: None, head=model.head,
-        parameters=model.parameters, features=lambda ids, tree: read.append(ids.numel()) or model.features(ids, tree),
+        parameters=model.parameters, features=lambda ids, *tree: read.append(ids.numel()) or model.features(ids, *tree),
     )  # fmt: skip
+    return spy, read
+
+
+def test_a_prefix_is_read_once(counting):
+    """What makes it fast: tokens that the model reads."""
     rows = [np.array([*range(100), 200 + i, 7]) for i in range(4)]
-    score(counting, [Question(rows, [100] * 4)])
-    assert sum(read) == 100 + 4
+    score(counting[0], [Question(rows, [100] * 4)])
+    assert counting[1] == [100, 4]
+
+
+def test_a_root_is_read_once(model, counting):
+    """Questions behind the same examples: 90 tokens once, then 10 and 2 x 1 of each question, whatever the batches."""
+    rng = np.random.default_rng(0)
+    shared = rng.integers(0, 250, 90)
+    asked = []
+    for _ in range(6):
+        prefix = [*shared, *rng.integers(0, 250, 10)]
+        asked.append(Question([np.array([*prefix, i, 7]) for i in range(2)], [100, 100]))
+    for batch_tokens, batches in ((1000, 1), (1, 6)):
+        counting[1].clear()
+        found = score(counting[0], asked, batch_tokens)
+        assert sum(counting[1]) == 90 + 6 * 12 and len(counting[1]) == 1 + 2 * batches
+        for question, scores in zip(asked, found):
+            for row, result in zip(question.rows, scores):
+                assert result.nll == pytest.approx(sum(losses_of(model, row.tolist())[0][99:]), rel=2e-5)
+
+
+@pytest.mark.parametrize("kind", core.KINDS)
+@pytest.mark.parametrize("bigram", [0, 50])
+def test_items_that_begin_alike_are_scored_as_defined(tokenizer, kind, bigram):
+    """Stories with several questions each, as in coqa; and an item twice."""
+    model, items = random_model(tokenizer, bigram=bigram), make_items(kind, 12)
+    stories = ["Once there was the cat, and then another. " * 3, "In the rain, a mat and a thing sat in the tin. " * 3]
+    for i, item in enumerate(items[:10]):
+        story = stories[i % 2]
+        for key in ("query", "context"):
+            if key in item:
+                item[key] = story + item[key]
+        if "context_options" in item:
+            item["context_options"] = [story + option for option in item["context_options"]]
+    agree(model, tokenizer, task_of(kind), [*items, items[0]])
 
 
 def test_common_prefix():
