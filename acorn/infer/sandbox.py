@@ -107,7 +107,7 @@ class Sandbox:
             problems.append("it needs Linux on x86_64 or aarch64")
         else:
             for kind in [self.wanted] if self.wanted else TIERS:
-                problem = self.start(kind) or self_test(self.run)
+                problem = self.start(kind) or self_test(lambda source, stdin: self.run(source, stdin, Limits()))
                 if not problem:
                     return
                 problems.append(f"{kind}: {problem}")
@@ -239,7 +239,7 @@ def check_solution(
     they exchange plain values only, so that nothing the solution does but returning right values makes it pass.
 
     test: HumanEval's `def check(candidate): ...`, or asserts as MBPP has them. entry_point: the function that is
-    tested; '' for all names that the test uses and neither defines nor has from Python. setup: trusted code for the
+    tested; '' for the one name that the test uses and neither defines nor has from Python. setup: trusted code for the
     test's side, such as HumanEval's prompt, whose helper functions its tests call.
     """
     limits = limits or sandbox.limits
@@ -267,15 +267,15 @@ def verdict(judged: dict, candidate: dict, limits: Limits) -> str:
         return f"the test: {failed}"
     try:
         passed, why = json.loads(judged["report"].encode("latin-1")[4:])
-    except ValueError:
+    except (ValueError, TypeError):
         return "the test gave no verdict"
     if candidate["confined"] != "ok":
         return describe(candidate, limits)
     if passed is True:
         return ""
-    if why.startswith("the candidate ended") and candidate["why"] != "stopped":
+    if str(why).startswith("the candidate ended") and candidate["why"] != "stopped":
         return f"the candidate: {describe(candidate, limits) or 'ended before the test did'}"
-    return why or "failed"
+    return str(why) or "failed"
 
 
 def describe(answer: dict, limits: Limits) -> str:

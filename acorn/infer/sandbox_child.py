@@ -203,13 +203,12 @@ def judge(calls: Calls, setup: str, test: str, entry: str) -> list:
     space = vars(start("<setup>", setup.encode("utf-8", "surrogatepass")))
     tree = ast.parse(test)
     modules = {node.value.id for node in ast.walk(tree) if is_module(node)}
-    for name in foreign_names(tree, space):
-        if name in modules:  # MBPP writes sys.getsizeof(...) and leaves the import to the solution
-            space[name] = __import__(name)
-        elif not entry:
-            space[name] = calls.proxy(name)
-    if entry:
-        space[entry] = calls.proxy(entry)  # over what the setup defines: the prompt has the function, without its body
+    foreign = foreign_names(tree, space)
+    space |= {name: __import__(name) for name in modules.intersection(foreign)}  # MBPP leaves imports to the solution
+    names = [entry] if entry else [name for name in foreign if name not in modules]
+    if len(names) != 1:  # with two, the candidate could say what is right: assert f(4) == sqrt(16)
+        return [False, f"the test must use one name that is the candidate's, and uses {', '.join(names) or 'none'}"]
+    space[names[0]] = calls.proxy(names[0])  # over what the setup defines: the prompt has it, without its body
     execute(tree, "<test>", space)
     if isinstance(space.get("check"), types.FunctionType) and entry:
         space["check"](calls.proxy(entry))

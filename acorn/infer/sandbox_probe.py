@@ -67,9 +67,10 @@ for name in ("AS", "CPU", "FSIZE", "NPROC", "NOFILE"):
 with tempfile.NamedTemporaryFile() as f:
     f.write(b"its own folder works")
 print(json.dumps(worked), flush=True)
-forbidden("be traced", lambda: call("ptrace", 0, 0, 0, 0))
-forbidden("run a program", lambda: os.execv("/bin/true", ["true"]))
-print("end")
+if not worked:  # these two would end the test if they worked
+    forbidden("be traced", lambda: call("ptrace", 0, 0, 0, 0))
+    forbidden("run a program", lambda: os.execv("/bin/true", ["true"]))
+    print("end")
 """
 
 

@@ -97,7 +97,8 @@ def keep(tier: Tier, wish: int, channel: int) -> None:
     watch = Watch(pid, wish, ends, stdin, limits, begin)
     why = watch.until_the_end(folder if tier.shared_files else "")
     status = kill(pid)
-    watch.drain()
+    if watch.drain():
+        why = why or "output"
     seconds = time.monotonic() - begin
     tier.leave(folder)
     out, err, report, confined = (bytes(part).decode("latin-1") for part in watch.parts)

@@ -118,6 +118,7 @@ class Namespaces(Tier):
 
     def __init__(self, scratch: str):
         super().__init__(scratch)
+        os.rmdir(scratch)  # nothing will lie there
         self.tasks = 64  # keepers; in a user namespace of our own nobody else is counted
         root_here = os.geteuid() == 0
         new_user_namespace()
@@ -271,7 +272,7 @@ def set_limits(limits: dict, memory: int, tasks: int) -> None:
         ("FSIZE", limits["disk"]),
         ("NPROC", tasks + limits["threads"]),
         ("NOFILE", 64),
-        ("CORE", 0),
+        ("CORE", 1),  # 0 would still start the program that the machine hands its dumps to
         ("MEMLOCK", 0),
         ("MSGQUEUE", 0),
     ]:

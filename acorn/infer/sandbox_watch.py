@@ -14,7 +14,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Watch:
     """
     pid: the program. wish: the socket of whoever wants the answer. ends: our ends of its stdin, then of the pipes that
-    it writes to, whose bytes are gathered in `parts`.
+    it writes to (stdout, stderr, report, confined), whose bytes are gathered in `parts`.
     """
 
     def __init__(self, pid: int, wish: int, ends: list[int], stdin: bytes, limits: dict, begin: float):
@@ -23,6 +23,7 @@ class Watch:
         self.input, self.outputs = ends[0], ends[1:]
         self.stdin = memoryview(stdin)
         self.parts = [bytearray() for _ in self.outputs]
+        self.most = [limits["output"]] * 2 + [CHUNK] * 2  # stdout, stderr; our own
         for fd in ends:
             os.set_blocking(fd, False)
 
@@ -48,7 +49,7 @@ class Watch:
                     done = self.feed() if fd == self.input else self.take(self.outputs.index(fd))
                     if done:
                         poll.unregister(fd)
-                if max(map(len, self.parts)) > self.limits["output"]:
+                if any(len(part) > most for part, most in zip(self.parts, self.most)):
                     return "output"
                 if folder and time.monotonic() > look:
                     if problem := too_much(folder, self.pid, self.limits):
@@ -80,18 +81,21 @@ class Watch:
         self.parts[which] += part
         return not part
 
-    def drain(self) -> None:
-        """What is still in the pipes of a dead program, up to the limit."""
-        for which, part in enumerate(self.parts):
-            while len(part) <= self.limits["output"]:
+    def drain(self) -> bool:
+        """Take what is still in the pipes of a dead program, and cut it to the limit; whether there was more."""
+        over = False
+        for which, (part, most) in enumerate(zip(self.parts, self.most)):
+            while len(part) <= most:
                 size = len(part)
                 if self.take(which) or len(part) == size:
                     break
-            del part[self.limits["output"] :]
+            over |= len(part) > most
+            del part[most:]
+        return over
 
 
 def too_much(folder: str, pid: int, limits: dict) -> str:
-    """'disk' or 'files' if the program has more of it than its limits say. Counts deleted files that it holds open."""
+    """'disk' or 'files' if the program has more of it than its limits say. Counts deleted files that it holds on to."""
     files = used = 0
     stack = [os.open(folder, FOLDER)]
     try:
@@ -111,7 +115,7 @@ def too_much(folder: str, pid: int, limits: dict) -> str:
     finally:
         for at in stack:
             os.close(at)
-    return "disk" if used + held_open(pid) > limits["disk"] else ""
+    return "disk" if used + out_of_sight(pid, limits["disk"]) > limits["disk"] else ""
 
 
 def size_on_disk(name: str, at: int) -> int:
@@ -124,24 +128,40 @@ def size_on_disk(name: str, at: int) -> int:
 def open_folder(name: str, at: int) -> list[int]:
     """[fd], also if its mode forbids us to look; [] if it has gone meanwhile."""
     try:
-        return [os.open(name, FOLDER, dir_fd=at)]
-    except PermissionError:
-        os.chmod(name, 0o700, dir_fd=at)
-        return [os.open(name, FOLDER, dir_fd=at)]
+        try:
+            return [os.open(name, FOLDER, dir_fd=at)]
+        except PermissionError:
+            os.chmod(name, 0o700, dir_fd=at)
+            return [os.open(name, FOLDER, dir_fd=at)]
     except OSError:
         return []
 
 
-def held_open(pid: int) -> int:
-    total = 0
+def out_of_sight(pid: int, most: int) -> int:
+    """
+    Bytes in deleted files that the program still has open. One that it has only mapped keeps its blocks too, and nobody
+    but the kernel knows how many: that counts as `most`.
+    """
+    held = {}
     for number in names_in(f"/proc/{pid}/fd"):
         try:
             found = os.stat(f"/proc/{pid}/fd/{number}")
         except OSError:
             continue
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
-            total += found.st_blocks * 512
-    return total
+            held[found.st_ino] = found.st_blocks * 512
+    mapped = {int(parts[4]) for parts in deleted_maps(pid)}
+    return sum(held.values()) + most * len(mapped - held.keys() - {0})
+
+
+def deleted_maps(pid: int) -> list[list[str]]:
+    """[address, rights, offset, device, inode, path] of every mapped file that has no name any more."""
+    try:
+        with open(f"/proc/{pid}/maps", errors="replace") as f:
+            lines = [line.split(maxsplit=5) for line in f if line.endswith(" (deleted)\n")]
+    except OSError:
+        return []
+    return [parts for parts in lines if parts[5] != "/dev/zero (deleted)\n"]  # that is how shared memory is named
 
 
 def names_in(folder: str) -> list[str]:

@@ -149,5 +149,6 @@ def add(a, b): return None
     "    except OSError: pass\n" + DEF + "return None",
     "no such function": "def sub(a, b): return 5",
     "no Python": "def add(a, b) return a + b",
+    "colliding keys": DEF + "return {(n << 61) - n: 0 for n in range(200000)}",
     "empty": "",
 }

@@ -404,6 +404,17 @@ for flags in (0, 0x10000000, 0x200000000, 0x7E020000):
         if pid > 0:
             breach("clone3")
 """,
+    "clone without sharing": """
+# a thread with descriptors of its own: it would have its own limit of them, and nobody would count what it holds
+stack = ctypes.create_string_buffer(65536)
+top = ctypes.c_void_p(ctypes.addressof(stack) + 65000 & ~15)
+for flags in (0x10900, 0x10B00, 0x10D00):
+    if libc.clone(libc.pause, top, flags, None) > 0:
+        breach("thread", hex(flags))
+for flags in (2, 6, 1 << 31):
+    if libc.close_range(50, 60, flags) >= 0:
+        breach("close_range", flags)
+""",
     "subprocess": """
 import subprocess
 for command in (["/bin/sh", "-c", "echo BREACH"], [sys.executable, "-c", "print('BREACH')"]):
@@ -689,6 +700,33 @@ for i in range(50):
         kept[-1].write(bytes(1 << 20)); kept[-1].flush()
         time.sleep(0.002)
 breach()
+""",
+        "",
+    ),
+    "disk, mapped": (
+        """
+# deleted, closed, and kept by a page that is mapped; under a name that looks like memory
+import mmap
+os.makedirs("x /dev")
+kept = []
+for i in range(40):
+    fd = os.open("x /dev/zero", os.O_CREAT | os.O_RDWR)
+    os.ftruncate(fd, 4096)
+    kept.append(mmap.mmap(fd, 4096))
+    os.write(fd, bytes(2 << 20))
+    os.close(fd)
+    os.unlink("x /dev/zero")
+    time.sleep(0.02)
+breach()
+""",
+        "",
+    ),
+    "disk, beyond the end": (
+        """
+fd = os.open("f", os.O_CREAT | os.O_RDWR)
+for mode in (1, 0, 16, 64):
+    if libc.fallocate(fd, mode, ctypes.c_long(0), ctypes.c_long(1 << 30)) >= 0:
+        breach(mode)
 """,
         "",
     ),

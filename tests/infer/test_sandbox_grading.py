@@ -96,10 +96,14 @@ def test_the_swallowing_test_cannot_be_passed_by_dying(sandbox):
         ("class Odd(Exception): pass\ndef f(x): raise Odd(x)", "f(1)", "", False, "Odd: 1"),
         ("def f(x): return object()", "assert f(1)", "", False, "cannot be sent"),
         ("def f(x): return x", "assert f(lambda: 1)", "", False, "cannot be sent"),
-        ("def f(x): return x", "assert True", "", False, "never calls"),
+        ("def f(x): return x", "assert True", "", False, "uses none"),
         ("def f(x): return x", "", "f", False, "never calls"),
         ("def f(x): return x", "def check(c: pass", "f", False, "SyntaxError"),
         ("def f(x): return x", "f(1)\nimport os; os._exit(0)", "", False, "no verdict"),
+        ("def f(x): return x", "f(1)\nimport os; os.write(4, b'....5'); os._exit(0)", "", False, "no verdict"),
+        ("def f(x): return x", "f(1)\nimport os; os.write(4, b'....[1, 5]'); os._exit(0)", "", False, "5"),
+        ("def f(x): return x\ndef g(x): return x", "assert f(4) == g(4)", "", False, "and uses f, g"),
+        ("def f(x): return x\ndef g(x): return x", "assert f(4) == g(4)", "f", False, "NameError"),
         ("def f(x): return x", "f(1)\nwhile True: pass", "", False, "ran longer"),
         ("import os\nos.fork()", "assert f(1)", "", False, "PermissionError"),
         ("import nonsense", "assert f(1)", "", False, "does not load: ModuleNotFoundError"),
@@ -258,7 +262,8 @@ MBPP_NOT = {126, 367, 601, 927}
 def test_mbpps_own_code_passes_its_tests(sandbox):
     failed = set()
     for row in rows("mbpp/mbpp.jsonl"):
-        verdict = check_solution(sandbox, row["code"], "\n".join(row["test_list"]), setup=row["test_setup_code"])
+        test, patient = "\n".join(row["test_list"]), Limits(wall=30.0, cpu=30)  # 123 counts for seconds
+        verdict = check_solution(sandbox, row["code"], test, setup=row["test_setup_code"], limits=patient)
         failed |= set() if verdict.passed else {row["task_id"]}
     assert failed == MBPP_NOT
     row = next(row for row in rows("mbpp/mbpp.jsonl") if row["task_id"] == 126)

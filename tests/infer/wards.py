@@ -194,7 +194,8 @@ class Ward:
         return found
 
     def left_on_disk(self) -> list[str]:
-        return [name for name in os.listdir(self.hello["scratch"]) if name != "lib"]
+        scratch = self.hello["scratch"]
+        return [name for name in os.listdir(scratch) if name != "lib"] if os.path.exists(scratch) else []
 
     def close(self):
         self.process.stdin.close()
