@@ -16,7 +16,7 @@ from acorn.serve.body import read_body
 from acorn.serve.errors import ApiError
 from acorn.serve.fields import RenderRequest, parse
 from acorn.serve.guard import Guard
-from acorn.serve.markdown import code_style, render_blocks
+from acorn.serve.markdown import render_blocks
 from acorn.serve.metrics import Metrics
 from acorn.serve.models import Models, Served, off_loop
 from acorn.serve.respond import Refusal, error_response, json_response
@@ -98,16 +98,21 @@ def build_app(served: Sequence[Served], metrics: Metrics, **guard) -> FastAPI:
         asked = parse(RenderRequest, await read_body(request))
         return json_response({"blocks": await off_loop(len(asked.text), render_blocks, asked.text, param="text")})
 
-    @app.get("/static/code.css")
-    async def code_colours() -> Response:
-        return Response(code_style(), media_type="text/css")
-
     @app.get("/")
     async def page() -> Response:
         return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
 
-    app.mount("/static", StaticFiles(directory=PAGE), name="static")
+    app.mount("/static", PageFiles(directory=PAGE), name="static")
     return app
+
+
+class PageFiles(StaticFiles):
+    """Browsers ask each time whether a file is still the same: after an update, old and new files must not mix."""
+
+    def file_response(self, *args, **kwargs) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 class Count:

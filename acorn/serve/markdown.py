@@ -69,12 +69,3 @@ def highlight(code: str, language: str, attributes: str) -> str:
     except ClassNotFound:
         return ""
     return colour(code, lexer, HtmlFormatter(nowrap=True))
-
-
-@cache
-def code_style() -> str:
-    """The colours of Pygments' classes, by light and by dark."""
-    from pygments.formatters import HtmlFormatter
-
-    light, dark = (HtmlFormatter(style=name).get_style_defs("code") for name in ("default", "github-dark"))
-    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
