@@ -63,7 +63,7 @@ def show(result: dict, names: list[str]) -> None:
         for sample in [s for s in result["tasks"][name].get("samples", []) if "valid" in result["tasks"][name]][:3]:
             verdict = "right" if sample["right"] else f"wrong: {sample['why']}"
             reply = "\n".join("    " + line for line in sample["reply"].splitlines())
-            console.print(f"\n  {name} > {sample['request']}\n{reply}\n  [{verdict}]", markup=False)
+            print(f"\n  {name} > {sample['request']}\n{reply}\n  [{verdict}]")
 
 
 def add(table, name: str, task: dict) -> None:

@@ -58,7 +58,7 @@ def counted(task: Task, examples: Sequence[Example], marked: list[list[tuple[str
     error = deviation(c / k for c in rights)
     right = share(sum(rights), n) if k == 1 else around(sum(rights) / n / k, error)
     asked = [[e.request, e.kind, e.data, e.answer] for e in examples]
-    several = {"samples_each": k, **pass_at(rights, k)} if k > 1 else {}
+    several = {"k": k, **pass_at(rights, k)} if k > 1 else {}
     return {
         "version": task.version,
         "hash": fingerprint(task.name, task.version, asked),

@@ -9,7 +9,8 @@ What an evaluation writes. runs/NAME/eval.json holds the checkpoint scored last,
         right    value, low, high     share of right answers, and its 95 % interval
         stderr   centred              of `right`; (right - chance) / (1 - chance)
         valid    value, low, high     replies that have the form asked for; of generated answers only
-        pass@k   value, low, high     with --samples: an example counts if one of k replies is right (right is pass@1)
+        k                             replies to each example, if several (--samples)
+        pass@k   value, low, high     an example counts if one of k replies is right (`right` is pass@1)
         normalised                    likelihood only: as right, but the likelihood of a choice counts by character
         by_kind  {kind: n, valid, right}, counts of replies
         samples  request, reply, kind, valid, right, why

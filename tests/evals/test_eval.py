@@ -119,7 +119,7 @@ def test_generated_replies_are_counted(model, tokenizer):
     found = score_examples(
         Engine(model, tokenizer), task, examples, samples=4, temperature=1.0, seed=3, tick=ticks.append
     )
-    assert sum(ticks) == 8 == found["n"] and len(found["samples"]) == 32 and found["samples_each"] == 4
+    assert sum(ticks) == 8 == found["n"] and len(found["samples"]) == 32 and found["k"] == 4
     assert found["by_kind"]["broken"] == {"n": 4, "valid": 0, "right": 0}
     assert "the grader failed: ValueError('oh')" in {s["why"] for s in found["samples"]}
     assert found["right"] == found["pass@1"] and found["pass@1"]["value"] <= found["pass@2"]["value"]
