@@ -13,6 +13,7 @@ policy that is trained is the one that spoke.
 """
 
 import json
+import math
 import random
 import sys
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from acorn.train.loop import Batch
 from acorn.train.rows import rows_of, to_batches
 
 DRAWS = 4  # times that problems are drawn for a step, before it makes do with fewer informative ones
+ROWS = 512  # replies that are decoded together
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,12 @@ class RewardStage:
         tool=None,
         eval_samples: int = 4,
     ):
-        self.engine = Engine(model, tokenizer, max_batch=max(64, config.prompts * config.samples), tool=tool)
+        self.engine = Engine(model, tokenizer, max_batch=ROWS, tool=tool)
         self.tokenizer, self.length = tokenizer, config.block_size or model.config.block_size
         self.curriculum, self.held_out, self.runtime, self.config = curriculum, held_out, runtime, config
         self.eval_samples = eval_samples
         self.drawn = 0  # how often replies were drawn: seeds the next draw
+        self.useful = 1.0  # share of problems that were informative, of late
         self.round, self.left = 0, 0  # rounds begun, steps left in the one under way
         self.kept: ChatRows | None = None  # what the round under way learns from
         self.notes: dict[str, float] = {}  # figures of the last step, for the log
@@ -110,13 +113,14 @@ class RewardStage:
 
     def state_dict(self) -> dict:
         kept = self.kept and {"conversations": dump(self.kept.conversations), "place": self.kept.state_dict()}
-        place = {"drawn": self.drawn, "round": self.round, "left": self.left, "raised": self.raised}
+        place = {name: getattr(self, name) for name in ("drawn", "useful", "round", "left", "raised")}
         return {**place, "kept": kept, "curriculum": self.curriculum.state_dict()}
 
     def load_state_dict(self, state: dict) -> None:
         if state["curriculum"]["taken"].keys() != self.curriculum.groups.keys():
             raise UserError("the problems are not those that this run was practising: it cannot go on at its place")
-        self.drawn, self.round, self.left, self.raised = (state[k] for k in ("drawn", "round", "left", "raised"))
+        for name in ("drawn", "useful", "round", "left", "raised"):
+            setattr(self, name, state[name])
         self.curriculum.load_state_dict(state["curriculum"])
         self.kept = None
         if state["kept"]:
@@ -175,9 +179,13 @@ class RewardStage:
     def _reinforce(self) -> list[Batch]:
         c, informative, seen = self.config, [], []
         for _ in range(DRAWS):
-            drawn = self._practise(c.prompts - len(informative))
+            # as many as should give what is missing: one large batch of replies is quicker than several small ones
+            missing = c.prompts - len(informative)
+            drawn = self._practise(min(DRAWS * missing, math.ceil(missing / self.useful)))
             seen += drawn
-            informative += [group for group in drawn if len({r.reward for r in group}) > 1]
+            found = [group for group in drawn if len({r.reward for r in group}) > 1]
+            self.useful = 0.7 * self.useful + 0.3 * max(1 / DRAWS, len(found) / len(drawn))
+            informative = (informative + found)[: c.prompts]
             if len(informative) == c.prompts:
                 break
         self.notes = self._notes(seen) | {"kept": len(informative), "drawn": len(seen)}

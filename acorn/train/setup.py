@@ -5,6 +5,7 @@ minutes, which dtype) are settled once and kept in run.toml, so that a resumed o
 
 import dataclasses
 import math
+import statistics
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from acorn.runtime import Runtime
 from acorn.train.loop import forward_backward, gradient_norm, inject
 
 CALIBRATION_STEPS = 4
+CALIBRATION_SECONDS = 5.0
 ANY = math.inf
 LIMITS = {  # option -> least and largest value
     "depth": (1, 128), "steps": (1, ANY), "tokens": (1, ANY), "minutes": (1e-3, ANY), "epochs": (1e-3, ANY),
@@ -121,15 +123,16 @@ def make_optimizer(
 
 
 def seconds_per_step(make, runtime: Runtime) -> float:
-    """The fastest of a few real steps, on things that `make` builds and that are thrown away after."""
+    """The middle one of a few real steps, on things that `make` builds and that are thrown away after."""
     model, optimizer, stage = make()
     times = []
-    for _ in range(CALIBRATION_STEPS):
+    # the first one warms up; two long steps tell as much as four short ones
+    while len(times) < 2 or (len(times) < CALIBRATION_STEPS and not runtime.any(sum(times) > CALIBRATION_SECONDS)):
         begin = time.perf_counter()
         forward_backward(model, stage.batches(), runtime)
         gradient_norm(model)
         optimizer.step(0.1)
         model.zero_grad()
         times.append(time.perf_counter() - begin)
-    slowest = torch.tensor([min(times)], device=runtime.device)
-    return float(runtime.sum(slowest)) / runtime.world  # the same number on all ranks
+    middle = torch.tensor([statistics.median(times[1:])], device=runtime.device)
+    return float(runtime.sum(middle)) / runtime.world  # the same number on all ranks
