@@ -10,9 +10,10 @@ from pathlib import Path
 import tyro
 
 from acorn.errors import UserError, did_you_mean
+from acorn.evals.results import CHATCORE
 
 GROUPS = {
-    "chatcore": ("arc-easy-letter", "arc-challenge-letter", "mmlu-letter", "gsm8k", "humaneval"),
+    "chatcore": CHATCORE,
     "chat": ("arc-easy", "arc-challenge", "mmlu", "gsm8k", "svamp", "humaneval", "mbpp"),
 }  # a name for several tasks
 
