@@ -63,6 +63,7 @@ class Row:
         self.call: int | None = None  # where in ids the code of an open call begins
         self.logprobs: list[float] = []
         self.top: list[list[tuple[int, float]]] = []
+        self.stop_logprob: tuple[float, list[tuple[int, float]]] | None = None  # of the stop token, with the likeliest
         self.finish: Finish | None = None
         self.stop: int | None = None  # the stop token that ended it
 

@@ -205,9 +205,12 @@ class Scheduler:
         most = max(rows[i].sampling.logprobs for i in asked)
         values, ids = logprobs.topk(min(most, logprobs.shape[1]), dim=-1)
         for i, logprob, value, best in zip(asked, chosen, values.tolist(), ids.tolist()):
+            top = list(zip(best, value))[: rows[i].sampling.logprobs]
             if rows[i].queue or tokens[i] not in self.rules.stop_ids:
                 rows[i].logprobs.append(logprob)
-                rows[i].top.append(list(zip(best, value))[: rows[i].sampling.logprobs])
+                rows[i].top.append(top)
+            else:
+                rows[i].stop_logprob = logprob, top
 
     def _leave(self) -> None:
         """Rows that ended give their slots back."""

@@ -22,6 +22,7 @@ from acorn.serve.models import Models, Served, off_loop
 from acorn.serve.respond import Refusal, error_response, json_response
 
 log = logging.getLogger("acorn.serve")
+READ = ["GET", "HEAD"]
 PAGE = Path(__file__).with_name("page")
 
 
@@ -74,8 +75,8 @@ def build_app(served: Sequence[Served], metrics: Metrics, **guard) -> FastAPI:
     async def one_model(name: str) -> Response:
         return json_response(models.pick(name).card())
 
-    @app.get("/health")
-    @app.get("/v1/health")
+    @app.api_route("/health", methods=READ)
+    @app.api_route("/v1/health", methods=READ)
     async def health() -> Response:
         alive = all(one.worker.thread and one.worker.thread.is_alive() for one in served)
         if not alive:
@@ -98,7 +99,7 @@ def build_app(served: Sequence[Served], metrics: Metrics, **guard) -> FastAPI:
         asked = parse(RenderRequest, await read_body(request))
         return json_response({"blocks": await off_loop(len(asked.text), render_blocks, asked.text, param="text")})
 
-    @app.get("/")
+    @app.api_route("/", methods=READ)
     async def page() -> Response:
         return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
 
@@ -144,11 +145,13 @@ async def api_error(request: Request, error: ApiError) -> Response:
 
 async def http_error(request: Request, error: HTTPException) -> Response:
     """404 and 405 of the router."""
-    what = {404: f"no route {request.url.path[:100]}", 405: f"{request.method} is not for {request.url.path[:100]}"}
+    path = request.scope["path"][:100]
+    what = {404: f"no route {path}", 405: f"{request.method} is not for {path}"}
     headers = dict(error.headers or {})
     return error_response(ApiError(error.status_code, what.get(error.status_code, error.detail), headers=headers))
 
 
 async def fault(request: Request, error: Exception) -> Response:
     """A fault of ours: the traceback goes to the log, never to the client."""
-    return error_response(ApiError(500, "a fault of the server; its log says more"))
+    # uvicorn closes the connection after a fault, so say so
+    return error_response(ApiError(500, "a fault of the server; its log says more", headers={"connection": "close"}))

@@ -19,6 +19,7 @@ from acorn.serve.worker import Piece, Ticket
 QUIET = 15.0  # seconds without a word after which a stream says that it is alive
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 DEFAULT_COMPLETION = 16  # tokens of a plain completion, OpenAI's default
+MOST_LOGPROBS = 1 << 20  # in one answer; each takes about 100 bytes here
 
 
 class Answer:
@@ -61,16 +62,17 @@ class Answer:
             for choice in self.first() if opened else []:
                 yield sse(frame.wrap([choice], **more))
             async for pieces in self.ticket.batches(QUIET):
-                for choice in self.first() if pieces and not opened else []:
-                    yield sse(frame.wrap([choice], **more))
-                opened = opened or bool(pieces)
+                if pieces and not opened:
+                    opened = True
+                    for choice in await asyncio.to_thread(self.first):
+                        yield sse(frame.wrap([choice], **more))
                 self.count(pieces)
                 chunks = []
                 for choice, mine in by_choice(pieces).items():
                     end = mine[-1].finish
                     if end == "cancel":
                         raise ApiError(503, "the server is going down")
-                    if any(piece.text or (piece.token is not None and piece.top is not None) for piece in mine):
+                    if any(piece.text or self.shows(piece) for piece in mine):
                         chunks.append(frame.wrap([self.part(choice, mine)], **more))
                     if end:
                         chunks.append(frame.wrap([self.end(choice, end)], **more))
@@ -81,10 +83,15 @@ class Answer:
         except ApiError as e:
             yield sse(e.body())
 
+    def shows(self, piece: Piece) -> bool:
+        """Whether a piece without text has logprobs to tell."""
+        return piece.token is not None and piece.top is not None
+
     def end(self, choice: int, finish: str) -> dict:
         raise NotImplementedError
 
-    async def collect(self) -> dict:
+    async def collect(self) -> bytes:
+        """The whole answer as JSON."""
         said: dict[int, list[Piece]] = {}
         async for pieces in self.ticket.batches():
             self.count(pieces)
@@ -92,8 +99,13 @@ class Answer:
                 said.setdefault(choice, []).extend(mine)
         if any(mine[-1].finish == "cancel" for mine in said.values()):
             raise ApiError(503, "the server is going down")
-        choices = [self.whole(choice, said[choice]) for choice in sorted(said)]
-        return self.frame(self.object).wrap(choices, usage=self.usage())
+
+        def build() -> bytes:
+            choices = [self.whole(choice, said[choice]) for choice in sorted(said)]
+            return to_json(self.frame(self.object).wrap(choices, usage=self.usage()))
+
+        # logprobs can be a million numbers, for which the event loop has no time
+        return build() if self.ticket.sampling.logprobs is None else await asyncio.to_thread(build)
 
 
 class ChatAnswer(Answer):
@@ -155,9 +167,14 @@ class PlainAnswer(Answer):
             return None
         notes = self.note(choice)
         for piece in pieces:
-            if piece.token is not None:
-                notes.add(piece.token, piece.logprob, piece.top)
+            token = piece.stop if piece.token is None else piece.token
+            if token is not None:
+                notes.add(token, piece.logprob, piece.top)
         return notes.take()
+
+    def shows(self, piece: Piece) -> bool:
+        """The stop token counts: lm-eval asks for one token and drops the last, whatever it is."""
+        return super().shows(piece) or piece.stop is not None
 
     def part(self, choice: int, pieces: list[Piece]) -> dict:
         text = "".join(piece.text for piece in pieces)
@@ -247,6 +264,7 @@ class Streamed(StreamingResponse):
 async def answer(request: Request, answer: Answer) -> Response:
     """Hand the ticket over. Whoever hangs up gives the slot back."""
     worker = answer.served.worker
+    check_logprobs(answer)
     worker.submit(answer.ticket)
     if answer.request.stream:
         return Streamed(answer)
@@ -254,7 +272,7 @@ async def answer(request: Request, answer: Answer) -> Response:
     try:
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
-            return Response(to_json(await work), media_type="application/json")
+            return Response(await work, media_type="application/json")
         return Response(status_code=499)  # read by nobody; nginx's number for it in the log
     finally:
         worker.cancel(answer.ticket)
@@ -262,6 +280,23 @@ async def answer(request: Request, answer: Answer) -> Response:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, ApiError):
                 await task
+
+
+def check_logprobs(answer: Answer) -> None:
+    ticket, context = answer.ticket, answer.served.engine.context
+    if ticket.sampling.logprobs is None:
+        return
+    said = sum(min(ticket.sampling.max_tokens, context - len(prompt) + 1) for prompt in ticket.prompts)
+    read = sum(map(len, ticket.prompts)) if ticket.score is not None else 0
+    count = (said + read) * ticket.samples * (1 + ticket.sampling.logprobs)
+    if count > MOST_LOGPROBS:
+        raise ApiError(
+            400,
+            f"logprobs: up to {count:,} numbers are asked for, {MOST_LOGPROBS:,} at most are given; "
+            "lower max_tokens, n, the number of prompts or of likeliest tokens",
+            "logprobs",
+            "invalid_value",
+        )
 
 
 async def hangs_up(request: Request) -> None:

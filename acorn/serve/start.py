@@ -1,5 +1,7 @@
 """From the options of `acorn serve` to a server that runs."""
 
+import contextlib
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -29,9 +31,13 @@ def serve(options, key: str | None) -> int:
         raise UserError(f"two runs are named {', '.join(sorted(twice))}; clients choose by name")
     guard = {"host": options.host, "key": key, "allow_hosts": options.allow_host, "allow_origins": options.allow_origin}
     server = make_server(served, metrics, options.grace, **guard)
+    listening.listen(2048)  # who comes from now on waits until the server is up
     address = listening.getsockname()
     say(f"page   {url(address)}/\nAPI    {url(address)}/v1" + (" (with the API key)" if key else ""))
-    server.run(sockets=[listening])
+    # uvicorn passes a signal on when it has stopped; being asked to stop is no failure
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
     say("stopped")
     return 0
 

@@ -18,6 +18,8 @@ async def tokenize(request: Request, models: Models) -> Response:
         raise ApiError(400, "expected one of prompt and messages", "prompt", "missing_field")
     if asked.messages is not None:
         ids = await served.encode_chat(asked.messages)
+    elif text in served.tokenizer.specials:  # lm-eval asks for the ids of bos and eos by their names
+        ids = [served.tokenizer.specials[text]]
     else:
         ids = await off_loop(len(text), served.tokenizer.encode, text, param="prompt")
         if asked.add_special_tokens and served.tokenizer.adds_bos:

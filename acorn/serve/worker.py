@@ -30,12 +30,16 @@ log = logging.getLogger("acorn.serve")
 
 @dataclass(slots=True)
 class Piece:
-    """What one reply got in one step. finish: "stop", "length", or "cancel"."""
+    """
+    What one reply got in one step. finish: "stop", "length", or "cancel". stop: the stop token that ended it, which is
+    not part of what it says; logprob and top are then of that token.
+    """
 
     choice: int
     text: str = ""
     token: int | None = None
     finish: str | None = None
+    stop: int | None = None
     logprob: float | None = None
     top: list[tuple[int, float]] | None = None
 
@@ -261,6 +265,9 @@ class Worker:
         piece = Piece(row.number, event.text if event.kind == "text" else "", event.token, event.finish)
         if event.token is not None and row.logprobs:
             piece.logprob, piece.top = row.logprobs[-1], row.top[-1]
+        elif row.stop_logprob:
+            piece.stop = row.stop
+            piece.logprob, piece.top = row.stop_logprob
         self._put(ticket, piece)
 
     def _put(self, ticket: Ticket, *pieces: Piece) -> None:

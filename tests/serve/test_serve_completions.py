@@ -86,6 +86,19 @@ def test_echoed_logprobs_are_one_plain_forward(client, limit, size):
         assert found.token_logprobs[-1] is not None
 
 
+def test_a_stop_token_is_among_the_logprobs_though_not_in_the_text(client):
+    """lm-eval asks for one token more than it scores and drops it: it must be there, also when it ends the reply."""
+    ids = PROMPT + tokenizer().encode(ANSWER)
+    for options in ({}, {"n": 2}):
+        for choice in complete(client, ids, echo=True, logprobs=1, max_tokens=1, **options).choices:
+            assert choice.finish_reason == "stop" and choice.text == tokenizer().decode(ids)
+            assert choice.logprobs.tokens[-1] == "<|assistant_end|>" and len(choice.logprobs.tokens) == len(ids) + 1
+            assert choice.logprobs.token_logprobs[-1] == max(choice.logprobs.top_logprobs[-1].values()) > -1
+    chunks = complete(client, ids, logprobs=0, max_tokens=5, stream=True)
+    tokens = [t for c in chunks if c.choices[0].logprobs for t in c.choices[0].logprobs.tokens]
+    assert tokens == ["<|assistant_end|>"]
+
+
 def test_many_prompts_are_scored_together(client):
     prompts = [PROMPT + tokenizer().encode(ANSWER)[:n] for n in (1, 30, 7, 60)]
     together = complete(client, prompts, echo=True, logprobs=1, max_tokens=1)
@@ -146,6 +159,7 @@ def test_tokenizer_routes(server):
     assert tokens == {"count": 11, "max_model_len": CONTEXT, "tokens": list(text.encode())}
     assert post(server.url, "/v1/tokenize", content="a", add_special_tokens=True).json()["tokens"] == [256, 97]
     assert post(server.url, "/tokenize", messages=[{"role": "user", "content": "Hi"}]).json()["tokens"] == PROMPT
+    assert post(server.url, "/tokenize", prompt="<|bos|>").json()["tokens"] == [256]  # the name alone: for lm-eval
     assert post(server.url, "/detokenize", tokens=tokens["tokens"]).json() == {"prompt": text}
     info = http.get(server.url + "/tokenizer_info").json()
     assert info["bos_token"] == "<|bos|>" and info["chat_template"] is None and info["vocab_size"] == 267
