@@ -32,6 +32,8 @@ def imported(workplace, acorn):
 def test_every_section_is_a_command_with_its_options(path, imported):
     settings = tomllib.loads(path.read_text(encoding="utf-8"))
     home = Path("runs", settings.pop("name"))
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "tokenizer.json").touch()
     for step in in_order(settings, path):
         command(step, settings, home, home.name, path)
 
@@ -99,3 +101,10 @@ def test_a_config_may_take_nanogpts_files_with_their_characters(workplace, acorn
     assert code == 0, err
     code, out, err = acorn("sample", "mine", "-p", "ab", "-n", 2, "--max-tokens", 4, "--seed", 1, "--dtype", "float32")
     assert code == 0 and out.startswith("--- 1 of 2\n"), err
+
+
+def test_a_config_without_a_tokenizer_says_where_to_get_one(workplace, acorn):
+    code, _, err = acorn("speedrun", ROOT / "configs/gpt2.toml")
+    assert code == 2 and "has no section [tokenizer]" in err
+    assert "acorn tokenizer import FOLDER_OF_VOCAB_AND_MERGES --out runs/gpt2-124M/tokenizer.json" in err
+    assert not Path("runs").exists()

@@ -86,7 +86,8 @@ def planned(path: Path, vocab_size: int | None, speed: float) -> tuple[Plan, dic
             model = build(config.arch, shape_of(config, p, p.vocab_size))
     exact = {"parameters": sum(w.numel() for w in model.parameters()), "n_head": model.config.n_head}
     if (config.optimizer or ("muon" if config.arch == "nano" and not config.init else "adamw")) == "adamw":
-        exact["adamw_lr"] = (config.lr or usual_lr(p.n_embd)) * (config.lr_scale or (0.1 if config.init else 1.0))
+        lr = config.lr or usual_lr(p.n_embd) * (10 if config.lora else 1)
+        exact["adamw_lr"] = lr * (config.lr_scale or (0.1 if config.init else 1.0))
     return p, exact
 
 

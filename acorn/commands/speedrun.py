@@ -116,23 +116,31 @@ def command(step: str, settings: dict, home: Path, name: str, path: Path):
     module, _, cls = COMMANDS[STAGES[section]][0].partition(":")
     places = {
         "tokenizer": {"out": str(home / "tokenizer.json")},
-        "data": {"out": str(home / "data"), **tokenizer_of(settings, home)},
+        "data": {"out": str(home / "data")},
         "eval": {"target": str(home / scored)},
     }.get(section, {"name": name})
+    if section == "data":
+        places |= tokenizer_of(settings, home, path)
     options = {**settings[section], **places}
     return from_dict(getattr(importlib.import_module(module), cls), options, f"{path}: [{section}]")
 
 
-def tokenizer_of(settings: dict, home: Path) -> dict[str, str]:
+def tokenizer_of(settings: dict, home: Path, path: Path) -> dict[str, str]:
     """The run's own, which a stage learns or which was put there; that of the weights it starts from; or none."""
     start = settings.get("base", {}).get("init")
     if "tokenizer" in settings or (home / "tokenizer.json").exists():
         return {"tokenizer": str(home / "tokenizer.json")}
-    if start is None:
-        return {}  # nanoGPT's character-level files bring theirs
-    from acorn.checkpoint import resolve_run
+    if start is not None:
+        from acorn.checkpoint import resolve_run
 
-    return {"tokenizer": str(resolve_run(start) / "tokenizer.json")}
+        return {"tokenizer": str(resolve_run(start) / "tokenizer.json")}
+    if not any(str(source).startswith("nanogpt:") for source in settings.get("data", {}).get("sources", [])):
+        missing = home / "tokenizer.json"
+        raise UserError(
+            f"{path} has no section [tokenizer], and there is no {missing}",
+            f"acorn tokenizer import FOLDER_OF_VOCAB_AND_MERGES --out {missing}",
+        )
+    return {}  # nanoGPT's character-level files bring theirs
 
 
 def finished(section: str, home: Path, stage) -> bool:
