@@ -124,7 +124,8 @@ class Sandbox:
 
     def start(self, kind: str) -> str:
         """'' or why the server of this tier does not start."""
-        self.scratch = tempfile.mkdtemp(prefix="acorn-sandbox-")
+        # programs of root run as nobody, who may not be let into root's own TMPDIR
+        self.scratch = tempfile.mkdtemp(prefix="acorn-sandbox-", dir="/tmp" if os.geteuid() == 0 else None)
         os.chmod(self.scratch, 0o711)
         self.control, theirs = socket.socketpair()
         self.errors = tempfile.TemporaryFile()

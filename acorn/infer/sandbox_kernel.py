@@ -26,7 +26,7 @@ NUMBERS = """
     faccessat 269 48  faccessat2 439 439  pipe 22 -  pipe2 293 59  select 23 -  pselect6 270 72  sched_yield 24 124
     msync 26 227  dup 32 23  dup2 33 -  dup3 292 24  pause 34 -  nanosleep 35 101  getitimer 36 102  setitimer 38 103
     alarm 37 -  getpid 39 172  gettid 186 178  getppid 110 173  getuid 102 174  geteuid 107 175  getgid 104 176
-    getegid 108 177  getgroups 115 158  getresuid 118 148  getresgid 120 150  getpgrp 111 -  recvfrom 45 207
+    getegid 108 177  getgroups 115 158  getresuid 118 148  getresgid 120 150  getpgrp 111 -
     shutdown 48 210  getsockname 51 204  getpeername 52 205  exit 60 93  exit_group 231 94  wait4 61 260
     waitid 247 95  uname 63 160  flock 73 32  fsync 74 82  fdatasync 75 83  ftruncate 77 46  getdents64 217 61
     getcwd 79 17  chdir 80 49  fchdir 81 50  rename 82 -  renameat 264 38  renameat2 316 276  mkdir 83 -
@@ -56,6 +56,7 @@ CHECKED = """
     kill 62 129  tkill 200 130  tgkill 234 131  ioctl 16 29  prctl 157 167  clone 56 220  fcntl 72 25
     prlimit64 302 261  socketpair 53 199  sendto 44 206  getsockopt 55 209  sched_getaffinity 204 123
     clock_gettime 228 113  clock_getres 229 114  clock_nanosleep 230 115  close_range 436 436
+    recvfrom 45 207
 """
 OURS = """
     capset 126 91  mount_setattr 442 442  pivot_root 155 41  seccomp 317 277
@@ -160,7 +161,9 @@ def build_filter(pid: int, by_path: bool) -> bytes:
         # AF_UNIX, SOCK_STREAM with or without CLOEXEC and NONBLOCK: asyncio wakes itself through one; a stream takes
         # no address, so it cannot be pointed anywhere else
         "socketpair": [(low(0), every, [1]), (low(1), every & ~0o2004000, [1]), (low(2), every, [0])],
-        "sendto": [(low(4), every, [0]), (low(4) + 4, every, [0])],
+        # no address, and no out-of-band bytes, whose handling has broken out of other sandboxes
+        "sendto": [(low(3), every & ~0x4040, [0]), (low(4), every, [0]), (low(4) + 4, every, [0])],
+        "recvfrom": [(low(3), every & ~0x4142, [0])],
         "getsockopt": [
             (low(1), every, [1]),
             (low(2), every, [3, 4, 38, 39]),

@@ -573,6 +573,15 @@ for kind in (1, 2, 3, 5, 2 | 0x80000, 0x802, 1 | 0x1000):
                     lambda: end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 26)):
             worked(act)
 """,
+    "out of band": """
+a, b = socket.socketpair()
+for flags in (1, 0x4000000, 0x20000000, 0x8000, 0x20):
+    worked(a.send, b"x", flags)
+for flags in (1, 0x20, 0x2000, 0x40000000):
+    worked(b.recv, 1, flags | socket.MSG_DONTWAIT)
+a.send(b"fine", socket.MSG_DONTWAIT)
+print(b.recv(9, socket.MSG_PEEK), b.recv(9))
+""",
     "passing descriptors": """
 a, b = socket.socketpair()
 worked(socket.send_fds, a, [b"x"], [0, 1, 2])

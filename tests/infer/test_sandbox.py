@@ -1,8 +1,10 @@
 """The sandbox in use: honest programs work, limits are limits, what cannot be isolated is refused."""
 
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import wards
@@ -165,6 +167,42 @@ def test_refused_on_other_machines(monkeypatch):
     monkeypatch.setattr(kernel, "machine", lambda: "")
     with pytest.raises(Refused, match="Linux"):
         Sandbox().open()
+
+
+IN_A_CONTAINER = """
+import sys
+from acorn.errors import AcornError
+from acorn.infer import sandbox_kernel as kernel
+from acorn.infer.sandbox import Sandbox
+
+numbers = {"unshare": (272, 97), "landlock": (444, 444)}
+program = kernel.instruction(kernel.LOAD, 0)
+for word in sys.argv[1:]:
+    program += kernel.answer(numbers[word][kernel.machine() == "aarch64"], kernel.DENY | 1)
+kernel.no_new_privileges()
+kernel.seccomp(program + kernel.instruction(kernel.RETURN, kernel.ALLOW))
+try:
+    with Sandbox() as sandbox:
+        print(sandbox.tier, sandbox.run("print(6 * 7)").stdout.strip())
+except AcornError as e:
+    print(e.exit_code, e.message)
+"""
+
+
+@pytest.mark.parametrize("who", wards.USERS)
+def test_what_a_container_forbids(who):
+    """Docker's default profile forbids namespaces, older ones know no Landlock: a filter does the same here."""
+
+    def inside(*forbidden: str) -> str:
+        command = [wards.python_for(who), "-c", IN_A_CONTAINER, *forbidden]
+        env = {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, cwd="/", env=env, capture_output=True, text=True, **wards.identity(who))
+        return done.stdout.strip() or done.stderr
+
+    assert inside("unshare") == "landlock+seccomp 42"
+    assert inside("landlock") == "namespaces+seccomp 42"
+    refused = inside("unshare", "landlock")
+    assert refused.startswith("77 no sandbox works here") and "no Landlock" in refused and "unshare" in refused
 
 
 def test_unsafe_execution_must_be_asked_for(monkeypatch):
