@@ -34,7 +34,7 @@ from acorn.train.loop import Batch
 from acorn.train.rows import rows_of, to_batches
 
 DRAWS = 4  # times that problems are drawn for a step, before it makes do with fewer informative ones
-ROWS = 512  # replies that are decoded together
+ROWS = 256  # replies that are decoded together: more are quicker and need more memory
 
 
 @dataclass(frozen=True)
@@ -161,17 +161,17 @@ class RewardStage:
 
     def _known_answers(self, tokens: float) -> list[tuple[np.ndarray, np.ndarray]]:
         """Conversations with the answers that the tasks know, of about so many tokens."""
-        found, total = [], 0
-        for problem in self.curriculum.draw(self.config.round_prompts):
-            if total >= tokens:
-                break
-            if problem.example.answer is None:
-                continue
-            turns = [turn("user", problem.example.request), turn("assistant", problem.example.answer)]
-            ids, mask = render(self.tokenizer, turns)
-            if len(ids) <= self.length + 1:
-                found.append((np.asarray(ids, dtype=np.int32), np.asarray(mask, dtype=np.float32)))
-                total += len(ids)
+        found, total, before = [], 0, -1
+        while total < tokens and total > before:  # a draw without any known answer ends it
+            before = total
+            for problem in self.curriculum.draw(self.config.round_prompts):
+                if total >= tokens or problem.example.answer is None:
+                    continue
+                turns = [turn("user", problem.example.request), turn("assistant", problem.example.answer)]
+                ids, mask = render(self.tokenizer, turns)
+                if len(ids) <= self.length + 1:
+                    found.append((np.asarray(ids, dtype=np.int32), np.asarray(mask, dtype=np.float32)))
+                    total += len(ids)
         return found
 
     # --- policy gradient ---------------------------------------------------------------------------------------------
