@@ -29,10 +29,10 @@ class Chromium:
     def __init__(self, home: Path):
         down, self.up = os.pipe()
         self.down, up = os.pipe()
-        # the browser reads requests from descriptor 3 and answers on 4
+        # the browser reads requests from descriptor 3 and answers on 4; other shells know only one-digit descriptors
         command = f'exec "$0" "$@" 3<&{down} 4>&{up}'
         self.process = subprocess.Popen(
-            ["sh", "-c", command, CHROMIUM, *FLAGS, f"--user-data-dir={home}/profile", "about:blank"],
+            ["bash", "-c", command, CHROMIUM, *FLAGS, f"--user-data-dir={home}/profile", "about:blank"],
             pass_fds=(down, up),
             env={**os.environ, "HOME": str(home)},
             stdout=subprocess.DEVNULL,
@@ -84,7 +84,7 @@ class Chromium:
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = self.pages[session] = Page(self, session)
+        page = self.pages[session] = Page(self, session, context)
         try:
             for domain in ("Page", "Runtime", "Network", "Log"):
                 page.call(f"{domain}.enable")
@@ -99,8 +99,8 @@ class Chromium:
 class Page:
     """A tab. faults: exceptions and complaints of the console; requests: addresses that it asked for."""
 
-    def __init__(self, browser: Chromium, session: str):
-        self.browser, self.session = browser, session
+    def __init__(self, browser: Chromium, session: str, context: str):
+        self.browser, self.session, self.context = browser, session, context
         self.faults, self.requests, self.dialogs = [], [], []
 
     def call(self, method: str, **params) -> dict:

@@ -5,11 +5,11 @@ import json
 import math
 import os
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from browser import CHROMIUM, MISSING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_run import score
@@ -258,7 +258,6 @@ def test_an_interval_is_drawn_between_its_ends():
 
 # ---- in a browser -----------------------------------------------------------------------------------------------
 
-CHROMIUM = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
 WRAPPER = """<!doctype html><title>-</title><iframe id=f width={width} height=3000 style="border:0" srcdoc="{page}">
 </iframe><script>addEventListener('load', () => {{ const d = document.getElementById('f').contentDocument;
 const box = [...d.querySelectorAll('.chart svg')].map(s => s.getBoundingClientRect().width);
@@ -266,7 +265,7 @@ const found = [d.title, d.documentElement.scrollWidth, Math.min(...box), getComp
 document.title = found.join(' / ') }})</script>"""
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium on this machine")
+@pytest.mark.skipif(not CHROMIUM, reason=MISSING)
 @pytest.mark.parametrize("width", [390, 1200])
 def test_a_browser_shows_it_at_a_phones_width_and_runs_nothing(make_run, tmp_path, width):
     folder = full_run(make_run)

@@ -60,6 +60,7 @@ export async function answer(chat, node, card, onChange, onFull) {
     }
   } catch (error) {
     if (!abort.signal.aborted) {
+      await new Promise((wake) => setTimeout(wake, 300)); // a page that is being left loses its connection, and is no fault
       const known = error instanceof Trouble ? error : new Trouble("failed", `The page failed: ${error.message}.`);
       node.trouble = { kind: known.kind, text: known.message, wait: known.wait };
     }

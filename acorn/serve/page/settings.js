@@ -79,7 +79,9 @@ export function openSettings(options, change, newKey) {
         [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)]))),
     ),
   );
-  dialog.onclick = (event) => event.target === dialog && dialog.close();
+  dialog.onclick = (event) => {
+    if (event.target === dialog) dialog.close(); // beside the sheet
+  };
   dialog.showModal();
 }
 

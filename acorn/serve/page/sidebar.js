@@ -78,7 +78,7 @@ export class Sidebar {
       this.focus(chat);
     };
     input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.isComposing) end(true);
+      if (event.key === "Enter" && !event.isComposing) (event.preventDefault(), end(true)); // or the line it focuses is opened
       if (event.key === "Escape") (event.stopPropagation(), end(false));
     });
     input.addEventListener("blur", () => end(true));

@@ -38,7 +38,7 @@ export async function importFile(file) {
     const chat = readChat(raw);
     if (!chat) continue;
     const mine = kept.get(chat.id);
-    if (mine && JSON.stringify(mine) === JSON.stringify(chat)) {
+    if (mine && JSON.stringify(readChat(mine)) === JSON.stringify(chat)) {
       same += 1;
       continue;
     }
