@@ -20,11 +20,7 @@ pytestmark = wards.linux
 
 @pytest.fixture(scope="module", params=wards.WARDS, ids="-".join)
 def ward(request):
-    world = wards.World()
-    found = wards.Ward(*request.param, world)
-    yield found
-    found.close()
-    world.close()
+    return wards.shared(*request.param)
 
 
 @pytest.fixture(scope="module")

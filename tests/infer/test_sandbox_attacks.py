@@ -9,8 +9,8 @@ import wards
 
 pytestmark = wards.linux
 
-ENOUGH = {"wall": 3.0, "memory": 96 << 20, "disk": 4 << 20}
-SHORT = {"wall": 0.3}  # for what would go on for ever
+ENOUGH = {"wall": 3.0, "memory": 48 << 20, "disk": 4 << 20}
+SHORT = {"wall": 0.15}  # for what would go on for ever
 KINDS = {
     "read": hostile.READ,
     "secrets": hostile.SECRETS,
@@ -34,8 +34,8 @@ class Outcomes:
     """Runs all attacks of a kind at once, when the first of them is asked for: four at a time, on one sandbox."""
 
     def __init__(self, who: str, tier: str):
-        self.world = wards.World()
-        self.ward = wards.Ward(who, tier, self.world)
+        self.ward = wards.shared(who, tier)
+        self.world = self.ward.world
         self.results, self.damage, self.survivors = {}, {}, {}
 
     def of(self, kind: str) -> dict:
@@ -62,10 +62,7 @@ class Outcomes:
 
 @pytest.fixture(scope="module", params=wards.WARDS, ids="-".join)
 def outcomes(request):
-    found = Outcomes(*request.param)
-    yield found
-    found.ward.close()
-    found.world.close()
+    return Outcomes(*request.param)
 
 
 @pytest.mark.parametrize("kind, name", ATTACKS, ids=lambda part: part)

@@ -20,15 +20,14 @@ from acorn.infer.sandbox import Limits, Sandbox, check_solution
 pytestmark = wards.linux
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "chat_eval"
-SHORT = {"wall": 0.6}
+SHORT = {"wall": 0.4}
 
 
 class Grades:
     """All cheats against a test at once, four at a time, when the first is asked for."""
 
     def __init__(self, who: str, tier: str):
-        self.world = wards.World()
-        self.ward = wards.Ward(who, tier, self.world)
+        self.ward = wards.shared(who, tier)
         self.verdicts = {}
 
     def of(self, test: str) -> dict:
@@ -45,10 +44,7 @@ class Grades:
 
 @pytest.fixture(scope="module", params=wards.WARDS, ids="-".join)
 def grades(request):
-    found = Grades(*request.param)
-    yield found
-    found.ward.close()
-    found.world.close()
+    return Grades(*request.param)
 
 
 @pytest.fixture(scope="module")
@@ -242,15 +238,16 @@ def rows(name: str) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_every_canonical_solution_of_humaneval_passes(sandbox):
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_canonical_solutions_of_humaneval_pass(sandbox, every):
     def grade(row):
         solution = row["prompt"] + row["canonical_solution"]
         return row["task_id"], check_solution(sandbox, solution, row["test"], row["entry_point"], setup=row["prompt"])
 
     with ThreadPoolExecutor(2) as pool:
-        verdicts = list(pool.map(grade, rows("humaneval/HumanEval.jsonl")))
+        verdicts = list(pool.map(grade, rows("humaneval/HumanEval.jsonl")[::every]))
     assert [(task, verdict.why) for task, verdict in verdicts if not verdict.passed] == []
-    assert len(verdicts) == 164
+    assert len(verdicts) == -(-164 // every)
 
 
 # 126 tests a function that is called like a builtin, and must be named; 367, 601 and 927 hand over objects of classes

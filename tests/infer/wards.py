@@ -3,7 +3,9 @@ What the sandbox tests share: a small world outside with secrets, listeners and 
 of a given tier and user. Every ward is a process of its own (sandbox_worker.py) with a secret in its environment.
 """
 
+import atexit
 import concurrent.futures
+import functools
 import json
 import os
 import secrets
@@ -202,6 +204,16 @@ class Ward:
         self.process.wait(30)
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+@functools.cache
+def shared(who: str, tier: str) -> Ward:
+    """One for all tests of the session, with a world of its own: starting them is most of the time."""
+    world = World()
+    ward = Ward(who, tier, world)
+    atexit.register(world.close)
+    atexit.register(ward.close)
+    return ward
 
 
 def done(future: concurrent.futures.Future, kind: type):
