@@ -3,7 +3,7 @@
 import { liveIn, saveAll } from "./answer.js";
 import { models, setKey } from "./api.js";
 import { kept, loadAll, newChat, path, reload } from "./chats.js";
-import { $, icon, toast } from "./dom.js";
+import { $, announce, icon, toast } from "./dom.js";
 import { keyForm } from "./message.js";
 import { defaults, openSettings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
@@ -26,7 +26,7 @@ const talk = new Talk({
   reconnect: connect,
   gone: () => connect(),
   changed: (chat) => {
-    side.draw(talk.chat);
+    if (!$("chats").querySelector(".rename, .menu")) side.draw(talk.chat); // not under somebody's hands
     if (chat === talk.chat) showHead();
   },
 });
@@ -81,6 +81,7 @@ function startEdit(node) {
   editing = node;
   $("composer").classList.add("editing");
   setText(node.text);
+  announce("Editing a message. Escape leaves it as it was.");
   ask.focus();
   ask.setSelectionRange(node.text.length, node.text.length);
 }
@@ -204,7 +205,7 @@ $("composer").onsubmit = (event) => {
 ask.oninput = typed;
 window.onresize = typed;
 ask.onkeydown = (event) => {
-  if (event.isComposing) return;
+  if (event.isComposing || event.keyCode === 229) return; // Enter that ends the writing of a character
   if (event.key === "Enter" && !event.shiftKey && !(event.ctrlKey || event.altKey)) {
     event.preventDefault();
     send();

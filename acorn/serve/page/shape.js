@@ -27,7 +27,8 @@ export function asMarkdown(text) {
   if (!isCode(text)) return text;
   const first = text.split("\n").find((line) => line.trim() && !/^(#|\/\/)/.test(line)) ?? "";
   const language = LANGUAGES.find(([, begins]) => begins.test(first.trimEnd()))?.[0] ?? "";
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  let longest = 2;
+  for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
   const fence = "`".repeat(longest + 1);
   return `${fence}${language}\n${text.replace(/\n+$/, "")}\n${fence}`;
 }

@@ -49,7 +49,7 @@ export class Sidebar {
       "div",
       { class: "menu", role: "group", "aria-label": `For ${chat.title}` },
       item("Rename", () => this.rename(chat, line)),
-      item("Markdown", () => exportMarkdown(chat)),
+      item("Save as .md", () => exportMarkdown(chat)),
       item("Delete", () => this.drop(chat)),
     );
     menu.addEventListener("keydown", (event) => {
