@@ -27,7 +27,7 @@ COMMANDS = {
     "train mid": ("acorn.commands.train:Mid", "go on pretraining, with conversations mixed in"),
     "train sft": ("acorn.commands.train:Sft", "finetune a run on conversations"),
     "train rl": ("acorn.commands.train:Rl", "learn from the rewards of tasks that grade themselves"),
-    "eval": ("acorn.commands.eval:Eval", "score a run: CORE, ARC, MMLU, GSM8K, HumanEval, a recipe's tasks, bits per byte"),
+    "eval": ("acorn.commands.eval:Eval", "score a run: bits per byte, a recipe's tasks, CORE, MMLU, HumanEval ..."),
     "sample": ("acorn.commands.sample:Sample", "continue a text with a run"),
     "chat": ("acorn.commands.chat:Chat", "talk to a run in the terminal"),
     "serve": ("acorn.commands.serve:Serve", "a page to talk to runs, and OpenAI's protocol for programs"),

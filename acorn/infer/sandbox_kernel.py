@@ -13,8 +13,13 @@ import platform
 import stat
 import struct
 from collections.abc import Iterable
+from functools import cache
 
-libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+
+@cache
+def libc():
+    return ctypes.CDLL(None, use_errno=True)
+
 
 # x86_64 and aarch64 numbers, "-" where that machine has none
 NUMBERS = """
@@ -89,12 +94,12 @@ def check(result: int, what: str) -> int:
 def syscall(name: str, *args) -> int:
     """One of OURS. Numbers go as 64 bits, so that a pointer is not cut."""
     wide = [ctypes.c_long(a) if isinstance(a, int) else a for a in args]
-    return check(libc.syscall(ctypes.c_long(numbers(OURS)[name]), *wide), name)
+    return check(libc().syscall(ctypes.c_long(numbers(OURS)[name]), *wide), name)
 
 
 def prctl(option: int, *args: int) -> int:
     padded = [*args, 0, 0, 0, 0][:4]
-    return check(libc.prctl(option, *[ctypes.c_ulong(a) for a in padded]), f"prctl {option}")
+    return check(libc().prctl(option, *[ctypes.c_ulong(a) for a in padded]), f"prctl {option}")
 
 
 # ---- seccomp ----------------------------------------------------------------------------------------------------
@@ -247,12 +252,12 @@ AT_RECURSIVE = 0x8000
 
 
 def unshare(flags: int) -> None:
-    check(libc.unshare(ctypes.c_int(flags)), f"unshare {flags:#x}")
+    check(libc().unshare(ctypes.c_int(flags)), f"unshare {flags:#x}")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     words = [word.encode() if word else None for word in (source, target, kind)]
-    result = libc.mount(*words, ctypes.c_ulong(flags), options.encode() if options else None)
+    result = libc().mount(*words, ctypes.c_ulong(flags), options.encode() if options else None)
     check(result, f"mount {kind or source} on {target}")
 
 
@@ -268,7 +273,7 @@ def pivot_root(new: str) -> None:
     os.chdir(new)
     dot = ctypes.create_string_buffer(b".")
     syscall("pivot_root", ctypes.byref(dot), ctypes.byref(dot))
-    check(libc.umount2(b".", ctypes.c_int(DETACH)), "umount2")
+    check(libc().umount2(b".", ctypes.c_int(DETACH)), "umount2")
     os.chdir("/")
 
 

@@ -41,7 +41,7 @@ def serve(kind: str, scratch: str) -> None:
     for name in WARM:
         __import__(name)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(MAX_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
-    kernel.libc.mallopt(-8, 1)  # M_ARENA_MAX: each further arena reserves 64 MiB of the address space that is limited
+    kernel.libc().mallopt(-8, 1)  # M_ARENA_MAX: each further arena reserves 64 MiB of the address space that is limited
     with open("/proc/self/oom_score_adj", "w") as f:
         f.write("1000")  # if memory runs out all the same, it is us who go
     try:

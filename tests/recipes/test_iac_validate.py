@@ -190,7 +190,7 @@ def test_unknown_kind():
 
 
 @pytest.mark.parametrize(
-    "kind, module", [("terraform", "hcl2"), ("kubernetes", "yaml"), ("kubernetes", "kubernetes_validate")]
+    "kind, module", [("terraform", "hcl2"), ("kubernetes", "kubernetes_validate")]
 )
 def test_a_missing_package_is_named_with_its_extra(kind, module, monkeypatch):
     caches = (
