@@ -127,7 +127,7 @@ def test_every_stage_runs_and_the_report_holds_its_figures(finished):
         assert checkpoint.find_checkpoint(run / stage).name == "checkpoint-000012"
     timings = json.loads((run / "timings.json").read_text())
     assert [stage["name"] for stage in timings["stages"]] == list(STAGES) and timings["peak_memory_bytes"] > 5e7
-    assert "acorn chat tiny" in said and "runs/tiny/report.md" in said
+    assert "acorn chat tiny" in said and "runs/tiny/report.html" in said
 
 
 def test_a_second_call_does_nothing(finished, acorn, monkeypatch):

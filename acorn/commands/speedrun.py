@@ -220,4 +220,4 @@ done in {clock(seconds)} (the stages took {clock(total)}); peak memory {timings[
   talk to it       .venv/bin/acorn chat {name}
   one answer       .venv/bin/acorn chat {name} -p {json.dumps(request, ensure_ascii=False)}
   continue a text  .venv/bin/acorn sample {name} -p "..."
-  report card      {home}/report.md"""
+  report card      {home}/report.html"""
