@@ -1,4 +1,5 @@
 import pytest
+from paging import browser, oak, page, woods  # noqa: F401 -- fixtures of the page's tests
 from serving import running
 
 

@@ -23,16 +23,20 @@ CONTEXT = 4096
 
 class Script(Worker):
     """
-    Answers with what `answer` makes of the last thing that was said, piece by piece. pace: seconds between two pieces.
-    refusals: errors for the next requests. tickets_seen: (text of the prompt, its ticket); stopped: how many were
-    cancelled on the way.
+    Answers with what `answer` makes of the last thing that was said, `size` characters a piece. most: characters after
+    which it waits until a test lets it say more. refusals: errors for the next requests. tickets_seen: (text of the
+    prompt, its ticket); stopped: how many were cancelled on the way.
     """
 
     def __init__(self, engine: Engine):
         super().__init__(engine, 2, 8, Metrics())
-        self.pace, self.size, self.refusals = 0.0, 7, []
+        self.tasks = {}
+        self.reset()
+
+    def reset(self) -> None:
+        self.size, self.most, self.refusals = 7, None, []
         self.answer = lambda said: f"You said: {said}"
-        self.tickets_seen, self.stopped, self.tasks = [], 0, {}
+        self.tickets_seen, self.stopped = [], 0
 
     def start(self) -> None:
         self.thread = threading.current_thread()  # /health asks whether it lives
@@ -54,7 +58,9 @@ class Script(Worker):
         for i in range(0, len(text), self.size):
             ticket.pending.append(Piece(0, text[i : i + self.size], token=0))
             ticket.ready.set()
-            await asyncio.sleep(self.pace)
+            await asyncio.sleep(0.001)
+            while self.most is not None and i + self.size >= self.most:
+                await asyncio.sleep(0.01)
         del self.tasks[ticket]
         ticket.pending.append(Piece(0, finish="stop"))
         ticket.open = 0
