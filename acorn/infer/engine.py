@@ -3,12 +3,13 @@ Prompts in, replies out: all prompts and all their samples in one batch. `stream
 scheduler, which is the one way to decode.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from acorn.errors import UserError
+from acorn.infer.constrain import Guide
 from acorn.infer.prefixes import Prefixes
 from acorn.infer.row import Event, Finish, Row, Rules, Tool
 from acorn.infer.sample import Sampling
@@ -64,13 +65,21 @@ class Engine:
         return self.model.config.block_size
 
     def complete(
-        self, prompts: Sequence[list[int]], sampling: Sampling | Sequence[Sampling], samples: int = 1
+        self,
+        prompts: Sequence[list[int]],
+        sampling: Sampling | Sequence[Sampling],
+        samples: int = 1,
+        guides: Sequence[Callable[[], Guide]] = (),
     ) -> list[Reply]:
         """
         sampling: of all prompts, or one a prompt. Prompt i's sample j is at i * samples + j; that is also the row that
-        its draws come from, so a reply does not depend on which others were asked for.
+        its draws come from, so a reply does not depend on which others were asked for. guides: none, or for each prompt
+        what makes the guide of each of its replies.
         """
         scheduler, rows = self._start(prompts, sampling, samples, watch=False)
+        for i, begin in enumerate(guides):
+            for row in rows[i * samples : (i + 1) * samples]:
+                row.guide = begin()
         while scheduler.busy:
             scheduler.step()
         return [reply_of(row) for row in rows]
