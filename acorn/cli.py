@@ -36,6 +36,7 @@ COMMANDS = {
     "import gpt2": ("acorn.commands.import_:Gpt2", "OpenAI's GPT-2 -> a run"),
     "export hf": ("acorn.commands.export:Hf", "a run -> a folder for transformers, vLLM and mlx-lm"),
     "export gguf": ("acorn.commands.export:Gguf", "a run -> a GGUF file for llama.cpp and Ollama"),
+    "iac validate": ("acorn.commands.iac_validate:Validate", "check infrastructure code; exit code 1 with findings"),
     "report": ("acorn.commands.report:Report", "write and print the report card of a run"),
     "runs": ("acorn.commands.runs:Runs", "list the runs, their stages and newest checkpoints"),
 }
