@@ -14,7 +14,7 @@ from acorn.evals.task import Example
 from acorn.recipes import get_recipe
 from acorn.recipes.iac import validate
 from acorn.recipes.iac.chats import CHATS, kinds
-from acorn.recipes.iac.intents import INTENTS
+from acorn.recipes.iac.intents import INTENTS, PAIRS
 
 RECIPE = get_recipe("iac")
 
@@ -69,7 +69,7 @@ def test_no_held_out_request_is_ever_trained_on():
         intent, p = INTENTS[one.data["intent"]], one.data["params"]
         assert intent.split(p) == "test"
         assert sentence(one.request) not in asked and one.request not in texts
-        assert intent.render(p) not in answers and intent.render(p) not in texts
+        assert one.answer not in answers and one.answer not in texts
     validation = {chat[1]["content"] for chat in RECIPE.conversations("val", 1, 2000) if "\n" in chat[1]["content"]}
     assert not validation & {chat[1]["content"] for chat in RECIPE.conversations("train", 1, 6000)}
 
@@ -77,8 +77,8 @@ def test_no_held_out_request_is_ever_trained_on():
 def test_examples_are_balanced_and_distinct():
     found = RECIPE.task.examples("test", 7, 200)
     assert found == RECIPE.task.examples("test", 7, 200) and len({one.request for one in found}) == 200
-    counts = Counter(one.data["intent"] for one in found)
-    assert len(counts) == len(INTENTS) and max(counts.values()) - min(counts.values()) <= 1
+    counts = Counter((one.topic, one.kind) for one in found)
+    assert len(counts) == len(PAIRS) and max(counts.values()) - min(counts.values()) <= 1
     assert json.loads(json.dumps(found[0].data)) == found[0].data
 
 
@@ -87,7 +87,7 @@ def test_right_answers_get_the_full_grade_and_soon():
     found = RECIPE.task.examples("test", 1, 200)
     start = time.perf_counter()
     for one in found:
-        grade = RECIPE.task.grade(one, INTENTS[one.data["intent"]].render(one.data["params"]))
+        grade = RECIPE.task.grade(one, INTENTS[one.data["intent"]].render(one.data["params"], one.kind))
         assert grade.valid and grade.right and grade.why == ""
     assert time.perf_counter() - start < 5  # 0.3 s on a quiet machine
 
@@ -108,7 +108,7 @@ REPLIES = {
 @pytest.mark.parametrize("name", REPLIES)
 def test_trivial_and_wrapped_replies_are_invalid(name):
     for one in RECIPE.task.examples("test", 2, 42):
-        answer = INTENTS[one.data["intent"]].render(one.data["params"])
+        answer = INTENTS[one.data["intent"]].render(one.data["params"], one.kind)
         reply = one.request if REPLIES[name] is None else REPLIES[name].replace("{answer}", answer)
         grade = RECIPE.task.grade(one, reply)
         assert not grade.right and grade.why
@@ -117,7 +117,7 @@ def test_trivial_and_wrapped_replies_are_invalid(name):
 
 def test_answers_to_other_requests_are_not_right():
     found = RECIPE.task.examples("test", 3, 84)
-    render = lambda one: INTENTS[one.data["intent"]].render(one.data["params"])
+    render = lambda one: INTENTS[one.data["intent"]].render(one.data["params"], one.kind)
     for one in found:
         for other in Random(1).sample(found, 12):
             if other is one:
@@ -130,7 +130,7 @@ def test_answers_to_other_requests_are_not_right():
 def test_more_than_was_asked_is_not_right():
     p = {"name": "mail-api", "environment": "dev", "versioning": False, "kms": False}
     one = Example("", "terraform", {"intent": "bucket", "params": p})
-    answer = INTENTS["bucket"].render(p)
+    answer = INTENTS["bucket"].render(p, "terraform")
     assert RECIPE.task.grade(one, answer).right
     assert RECIPE.task.grade(one, answer + '\noutput "arn" {\n  value = aws_s3_bucket.this.arn\n}\n').right
     grade = RECIPE.task.grade(one, answer + '\nresource "aws_sqs_queue" "this" {\n  name = "a"\n}\n')

@@ -46,7 +46,7 @@ def kinds(intents: dict) -> str:
     """'Terraform: S3 bucket, ... Kubernetes: deployment, ... Dockerfile: ...'"""
     names = {"terraform": "Terraform", "kubernetes": "Kubernetes", "dockerfile": "Dockerfile"}
     parts = [
-        f"{label}: {listing([one.title for one in intents.values() if one.kind == kind])}."
+        f"{label}: {listing([one.title for one in intents.values() if kind in one.kinds])}."
         for kind, label in names.items()
     ]
     return " ".join(parts)

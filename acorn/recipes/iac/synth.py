@@ -7,13 +7,22 @@ from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING
 
-from acorn.recipes.iac.intents import INTENTS, Intent
+from acorn.recipes.iac.intents import PAIRS, Intent
 
 if TYPE_CHECKING:
     from acorn.data.documents import Document
 
-FENCES = {"terraform": "hcl", "kubernetes": "yaml", "dockerfile": "dockerfile"}
-LANGUAGES = {"terraform": "Terraform", "kubernetes": "Kubernetes", "dockerfile": "Docker"}
+FENCES = {"terraform": "hcl", "dockerfile": "dockerfile"}  # all others are YAML
+LANGUAGES = {
+    "terraform": "Terraform",
+    "kubernetes": "Kubernetes",
+    "dockerfile": "Docker",
+    "cloudformation": "CloudFormation",
+    "ansible": "Ansible",
+    "compose": "Docker Compose",
+    "crossplane": "Crossplane",
+}
+JOINED = {"kubernetes": "---\n", "crossplane": "---\n", "terraform": "\n"}  # kinds of which a file may hold several
 
 
 def documents(seed: int, count: int) -> Iterator["Document"]:
@@ -21,49 +30,48 @@ def documents(seed: int, count: int) -> Iterator["Document"]:
     from acorn.data.documents import Document
 
     rng = Random(f"documents {seed}")
-    intents = list(INTENTS.values())
     shapes = (asked, asked, asked, bare, page, page, module)
     for _ in range(count):
-        intent = rng.choice(intents)
-        yield Document(rng.choice(shapes)(rng, intent), f"iac/{intent.kind}/{intent.name}")
+        intent, kind = rng.choice(PAIRS)
+        yield Document(rng.choice(shapes)(rng, intent, kind), f"iac/{kind}/{intent.name}")
 
 
-def draw(rng: Random, intent: Intent) -> tuple[str, str]:
+def draw(rng: Random, intent: Intent, kind: str) -> tuple[str, str]:
     """(a request, its answer)"""
-    p = intent.draw(rng, "train")
-    return intent.describe(p, intent.phrasing(rng, "train")), intent.render(p)
+    p = intent.draw(rng, "train", kind)
+    return intent.describe(p, kind, intent.phrasing(rng, "train")), intent.render(p, kind)
 
 
-def bare(rng: Random, intent: Intent) -> str:
-    return draw(rng, intent)[1]
+def bare(rng: Random, intent: Intent, kind: str) -> str:
+    return draw(rng, intent, kind)[1]
 
 
-def asked(rng: Random, intent: Intent) -> str:
+def asked(rng: Random, intent: Intent, kind: str) -> str:
     """The request as a comment, then the code."""
-    request, text = draw(rng, intent)
+    request, text = draw(rng, intent, kind)
     return f"# {request}\n{text}"
 
 
-def page(rng: Random, intent: Intent) -> str:
+def page(rng: Random, intent: Intent, kind: str) -> str:
     """A heading, a sentence or two about the thing, an example."""
-    request, text = draw(rng, intent)
+    request, text = draw(rng, intent, kind)
     notes = " ".join(rng.sample(intent.notes, rng.randint(1, len(intent.notes))))
-    heading = f"# {LANGUAGES[intent.kind]}: {intent.title}\n\n" if rng.random() < 0.7 else ""
-    return f"{heading}{notes}\n\n{request}\n\n```{FENCES[intent.kind]}\n{text}```\n"
+    heading = f"# {LANGUAGES[kind]}: {intent.title}\n\n" if rng.random() < 0.7 else ""
+    return f"{heading}{notes}\n\n{request}\n\n```{FENCES.get(kind, 'yaml')}\n{text}```\n"
 
 
-def module(rng: Random, intent: Intent) -> str:
-    """Several things of one kind in a file. Dockerfiles have no such form: one image a file."""
-    if intent.kind == "dockerfile":
-        return asked(rng, intent)
-    others = [one for one in INTENTS.values() if one.kind == intent.kind]
-    chosen = [intent, *rng.sample([one for one in others if one is not intent], rng.randint(1, 2))]
+def module(rng: Random, intent: Intent, kind: str) -> str:
+    """Several things of one kind in a file, where a file may hold several."""
+    if kind not in JOINED:
+        return asked(rng, intent, kind)
+    others = [one for one in PAIRS if one[1] == kind and one[0] is not intent]
+    chosen = [(intent, kind), *rng.sample(others, rng.randint(1, min(2, len(others))))]
     parts = []
-    for one in chosen:
-        text = draw(rng, one)[1]
+    for one, _ in chosen:
+        text = draw(rng, one, kind)[1]
         parts.append(f"# {one.title}\n{text}")
-    if intent.kind == "kubernetes":
-        return "---\n".join(parts)
+    if kind != "terraform":
+        return JOINED[kind].join(parts)
     region = rng.choice(("eu-west-1", "eu-central-1", "us-east-1", "us-west-2"))
     variable = f'variable "region" {{\n  type    = string\n  default = "{region}"\n}}\n'
     parts = [variable, 'provider "aws" {\n  region = var.region\n}\n', *parts]

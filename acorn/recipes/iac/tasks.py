@@ -1,12 +1,13 @@
 """The chats that a model is finetuned on, the held-out requests that it is graded on, and the grade."""
 
+from functools import lru_cache
 from random import Random
 
 from acorn.errors import UserError
 from acorn.evals.task import Example, Grade
 from acorn.recipes.iac import validate
 from acorn.recipes.iac.chats import chat
-from acorn.recipes.iac.intents import INTENTS
+from acorn.recipes.iac.intents import INTENTS, PAIRS, Intent
 from acorn.recipes.iac.intents.intent import SPLITS
 
 CHAT_SHARE = 0.03  # greetings and the like among the conversations
@@ -25,25 +26,24 @@ def conversations(split: str, seed: int, count: int) -> list[list[dict]]:
         if rng.random() < CHAT_SHARE:
             found.append(chat(rng, INTENTS))
             continue
-        intent = _turn(rng, number)
-        p = intent.draw(rng, split)
-        request = intent.describe(p, intent.phrasing(rng, split))
-        found.append([{"role": "user", "content": request}, {"role": "assistant", "content": intent.render(p)}])
+        intent, kind = _turn(number)
+        p = intent.draw(rng, split, kind)
+        request = intent.describe(p, kind, intent.phrasing(rng, split))
+        found.append([{"role": "user", "content": request}, {"role": "assistant", "content": intent.render(p, kind)}])
     return found
 
 
 def examples(split: str, seed: int, count: int) -> list[Example]:
-    """Requests of a split (see `conversations`), each intent equally often (to one), no two the same."""
+    """Requests of a split (see `conversations`), each (intent, kind) equally often (to one), no two the same."""
     rng = Random(f"examples {seed}" if split == "test" else f"examples {split} {seed}")
     found: dict[tuple, Example] = {}
     while len(found) < count:
-        intent = _turn(rng, len(found))
-        p = intent.draw(rng, split)
-        request = intent.describe(p, intent.phrasing(rng, split))
+        intent, kind = _turn(len(found))
+        p = intent.draw(rng, split, kind)
+        request = intent.describe(p, kind, intent.phrasing(rng, split))
         data = {"intent": intent.name, "params": p}
-        found.setdefault(
-            (intent.name, repr(p)), Example(request, intent.kind, data, intent.render(p), topic=intent.name)
-        )
+        one = Example(request, kind, data, intent.render(p, kind), topic=intent.name)
+        found.setdefault((intent.name, kind, repr(p)), one)
     return list(found.values())
 
 
@@ -52,13 +52,18 @@ def grade(example: Example, reply: str) -> Grade:
     if findings:
         return Grade(False, False, "; ".join(map(str, findings[:3])))
     intent = INTENTS[example.data["intent"]]
-    problems = intent.check(example.data["params"], parsed)
+    problems = intent.check(example.data["params"], parsed, example.kind)
     return Grade(True, not problems, "; ".join(problems[:3]))
 
 
-def _turn(rng: Random, number: int):
-    """Intents one after the other, in an order that changes every round."""
-    round_, place = divmod(number, len(INTENTS))
-    order = list(INTENTS.values())
+def _turn(number: int) -> tuple[Intent, str]:
+    """Every (intent, kind) one after the other, in an order that changes every round."""
+    round_, place = divmod(number, len(PAIRS))
+    return _order(round_)[place]
+
+
+@lru_cache(maxsize=4)
+def _order(round_: int) -> list[tuple[Intent, str]]:
+    order = list(PAIRS)
     Random(round_).shuffle(order)
-    return order[place]
+    return order

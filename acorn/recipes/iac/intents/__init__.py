@@ -1,21 +1,30 @@
-"""All intents: what can be asked for, by name. A new one is a class in these modules and a place in the list."""
+"""
+All intents: what can be asked for, by name. A new one is a class in one of these modules; a new module is a word in
+one of the lists. An (intent, kind) pair is one thing that a model learns to write.
+"""
 
-from acorn.recipes.iac.intents.access import Role, SecurityGroup
-from acorn.recipes.iac.intents.images import GoImage, NodeImage, PythonImage, WorkerImage
+import importlib
+
 from acorn.recipes.iac.intents.intent import Intent, Phrasing
-from acorn.recipes.iac.intents.machines import Database, Instance, Network
-from acorn.recipes.iac.intents.routes import Ingress, Service
-from acorn.recipes.iac.intents.settings import ConfigMap, NetworkPolicy, Quota, VolumeClaim
-from acorn.recipes.iac.intents.storage import Bucket, Queue, Table
-from acorn.recipes.iac.intents.workloads import Autoscaler, CronJob, Deployment
 
-__all__ = ["INTENTS", "Intent", "Phrasing"]
+__all__ = ["INTENTS", "PAIRS", "Intent", "Phrasing"]
 
-INTENTS: dict[str, Intent] = {
-    one.name: one()
-    for one in (
-        *(Bucket, Queue, Table, Network, Instance, Database, Role, SecurityGroup),
-        *(Deployment, Service, Ingress, CronJob, Autoscaler, ConfigMap, VolumeClaim, Quota, NetworkPolicy),
-        *(PythonImage, NodeImage, GoImage, WorkerImage),
-    )
-}
+CLOUD = "storage machines access".split()
+CLUSTER = "workloads routes settings images".split()
+
+
+def _found() -> dict[str, Intent]:
+    found: dict[str, Intent] = {}
+    for word in CLOUD + CLUSTER:
+        module = importlib.import_module(f"{__name__}.{word}")
+        for one in vars(module).values():
+            own = isinstance(one, type) and issubclass(one, Intent) and one.__module__ == module.__name__
+            if own and "name" in vars(one):
+                if one.name in found:
+                    raise ValueError(f"two intents are called {one.name!r}")
+                found[one.name] = one()
+    return found
+
+
+INTENTS: dict[str, Intent] = _found()
+PAIRS: tuple[tuple[Intent, str], ...] = tuple(pair for intent in INTENTS.values() for pair in intent.pairs())

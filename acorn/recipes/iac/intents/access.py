@@ -15,7 +15,7 @@ POLICIES = (
 
 
 class Role(Intent):
-    name, kind, title = "role", "terraform", "IAM role"
+    name, kinds, title = "role", ("terraform",), "IAM role"
     notes = (
         "The trust policy says who may take on the role; the attached policy says what it may do then.",
         "A service takes on a role by itself, so that no key has to be kept anywhere.",
@@ -23,30 +23,30 @@ class Role(Intent):
     )
     parts = "name {name}; [service |]{service}.amazonaws.com; [policy |]{policy}; {plus}"
     train = (
-        "[Write|Create|Make] a Terraform IAM role [named|called] {name} for {service}.amazonaws.com with the policy "
+        "[Write|Create|Make] a {tool} IAM role [named|called] {name} for {service}.amazonaws.com with the policy "
         "{policy}{plus}.",
-        "I need an IAM role in Terraform: name {name}, service {service}.amazonaws.com, policy {policy}{plus}.",
-        "Terraform: IAM role {name}, {service}.amazonaws.com, {policy}{plus}",
-        "iam role {name}, policy {policy}, service {service}.amazonaws.com{plus}, terraform",
-        "[Please write|Give me] Terraform for a role called {name} that {service}.amazonaws.com can assume. Attach "
+        "I need an IAM role in {tool}: name {name}, service {service}.amazonaws.com, policy {policy}{plus}.",
+        "{tool}: IAM role {name}, {service}.amazonaws.com, {policy}{plus}",
+        "iam role {name}, policy {policy}, service {service}.amazonaws.com{plus}, {tool}",
+        "[Please write|Give me] {tool} for a role called {name} that {service}.amazonaws.com can assume. Attach "
         "{policy}{plus}.",
-        "We want {service}.amazonaws.com to use {policy}{plus}. [Call|Name] the IAM role {name} and use Terraform.",
-        "[Can|Could] you write the Terraform for a role with {policy} that {service}.amazonaws.com can assume{plus}? "
+        "We want {service}.amazonaws.com to use {policy}{plus}. [Call|Name] the IAM role {name} and use {tool}.",
+        "[Can|Could] you write the {tool} for a role with {policy} that {service}.amazonaws.com can assume{plus}? "
         "Name it {name}.",
-        "Set up {name}, an IAM role [with Terraform|in HCL]: {policy} for {service}.amazonaws.com{plus}.",
-        f"iam role in terraform: <{parts}>",
-        f"Terraform for an IAM role, <{parts}>",
-        f"Please create a role in AWS with Terraform: <{parts}>.",
-        f"What is the HCL for an IAM role with <{parts}>?",
-        "{policy}{plus}: write the IAM role {name} for {service}.amazonaws.com in Terraform.",
-        "How do I give {policy} to {service}.amazonaws.com{extras}? The role is called {name}. Use Terraform.",
-        "{name}: IAM role, {policy}, service {service}.amazonaws.com{plus}, HCL",
+        "Set up {name}, an IAM role [with|in] {tool}: {policy} for {service}.amazonaws.com{plus}.",
+        f"iam role in {{tool}}: <{parts}>",
+        f"{{tool}} for an IAM role, <{parts}>",
+        f"Please create a role in AWS with {{tool}}: <{parts}>.",
+        f"What is the {{tool}} for an IAM role with <{parts}>?",
+        "{policy}{plus}: write the IAM role {name} for {service}.amazonaws.com in {tool}.",
+        "How do I give {policy} to {service}.amazonaws.com{extras}? The role is called {name}. Use {tool}.",
+        "{name}: IAM role, {policy}, service {service}.amazonaws.com{plus}, {tool}",
     )
     held = (
-        "Please make the IAM role {name} with Terraform; attach the policy {policy}, the service is "
+        "Please make the IAM role {name} with {tool}; attach the policy {policy}, the service is "
         "{service}.amazonaws.com{plus}.",
-        "In Terraform, I want a role that {service}.amazonaws.com can assume, called {name}, with {policy}{plus}.",
-        "terraform iam role, service {service}.amazonaws.com, name {name}, {policy}{plus}",
+        "In {tool}, I want a role that {service}.amazonaws.com can assume, called {name}, with {policy}{plus}.",
+        "{tool} iam role, service {service}.amazonaws.com, name {name}, {policy}{plus}",
     )
 
     def sample(self, rng):
@@ -60,7 +60,7 @@ class Role(Intent):
     def options(self, p):
         return [f"sessions of {p['session']} seconds"] if p["session"] else []
 
-    def facts(self, p):
+    def terraform_facts(self, p):
         statement = "aws_iam_role/assume_role_policy/Statement"
         return {
             "aws_iam_role/name": p["name"],
@@ -72,7 +72,7 @@ class Role(Intent):
             "aws_iam_role_policy_attachment/policy_arn": f"arn:aws:iam::aws:policy/{p['policy']}",
         }
 
-    def render(self, p):
+    def terraform(self, p):
         body = {"name": p["name"]}
         if p["session"]:
             body["max_session_duration"] = p["session"]
@@ -87,7 +87,7 @@ class Role(Intent):
 
 
 class SecurityGroup(Intent):
-    name, kind, title = "security-group", "terraform", "security group"
+    name, kinds, title = "security-group", ("terraform",), "security group"
     notes = (
         "A security group lets in only what its rules name; answers to what was let in may always leave.",
         "Each port has its own rule, so that a change to one does not touch the others.",
@@ -95,26 +95,26 @@ class SecurityGroup(Intent):
     )
     parts = "name {name}; [open |]{ports}; [from|source] {source}"
     train = (
-        "[Write|Create|Make] a Terraform security group [named|called] {name} that lets {source} in on {ports}.",
-        "I need a security group in Terraform: name {name}, {ports} open to {source}.",
-        "Terraform: security group {name}, {ports} from {source}",
-        "security group {name}, allow {source} on {ports}, terraform",
-        "[Please write|Give me] Terraform for a security group called {name}. It allows {ports} from {source}.",
-        "We want to open {ports} to {source}. [Call|Name] the security group {name} and use Terraform.",
-        "[Can|Could] you write the Terraform for a security group that allows {ports} from {source}? Name it {name}.",
-        "Set up {name}, an AWS security group [with Terraform|in HCL]: from {source} to {ports}.",
-        f"security group in terraform: <{parts}>",
-        f"Terraform for an AWS security group, <{parts}>",
-        f"Please create a security group with Terraform: <{parts}>.",
-        f"What is the HCL for a security group, <{parts}>?",
-        "{ports} from {source}: write the security group {name} in Terraform.",
-        "How do I let {source} in on {ports}? The security group is called {name}. Use Terraform.",
-        "{name}: security group, source {source}, {ports}, HCL",
+        "[Write|Create|Make] a {tool} security group [named|called] {name} that lets {source} in on {ports}.",
+        "I need a security group in {tool}: name {name}, {ports} open to {source}.",
+        "{tool}: security group {name}, {ports} from {source}",
+        "security group {name}, allow {source} on {ports}, {tool}",
+        "[Please write|Give me] {tool} for a security group called {name}. It allows {ports} from {source}.",
+        "We want to open {ports} to {source}. [Call|Name] the security group {name} and use {tool}.",
+        "[Can|Could] you write the {tool} for a security group that allows {ports} from {source}? Name it {name}.",
+        "Set up {name}, an AWS security group [with|in] {tool}: from {source} to {ports}.",
+        f"security group in {{tool}}: <{parts}>",
+        f"{{tool}} for an AWS security group, <{parts}>",
+        f"Please create a security group with {{tool}}: <{parts}>.",
+        f"What is the {{tool}} for a security group, <{parts}>?",
+        "{ports} from {source}: write the security group {name} in {tool}.",
+        "How do I let {source} in on {ports}? The security group is called {name}. Use {tool}.",
+        "{name}: security group, source {source}, {ports}, {tool}",
     )
     held = (
-        "Please make the security group {name} with Terraform; it lets in {source} on {ports}.",
-        "In Terraform, I want a security group with {ports} open to {source}, called {name}.",
-        "[Can|Could] you open {ports} to {source} in a Terraform security group? [Call|Name] it {name}.",
+        "Please make the security group {name} with {tool}; it lets in {source} on {ports}.",
+        "In {tool}, I want a security group with {ports} open to {source}, called {name}.",
+        "[Can|Could] you open {ports} to {source} in a {tool} security group? [Call|Name] it {name}.",
     )
 
     def sample(self, rng):
@@ -132,12 +132,12 @@ class SecurityGroup(Intent):
         ports = [str(port) for port in p["ports"]]
         return {**p, "ports": f"{p['protocol']} port{'s' * (len(ports) > 1)} {words.listing(ports)}"}
 
-    def facts(self, p):
+    def terraform_facts(self, p):
         return {"aws_security_group/name": p["name"]}
 
-    def check(self, p, parsed):
+    def check(self, p, parsed, kind):
         """Rules are a set; one rule may not stand for a range of ports."""
-        problems = super().check(p, parsed)
+        problems = super().check(p, parsed, kind)
         rules = find(parsed, "aws_security_group/ingress")
         rules = rules if isinstance(rules, list) else []
         got = sorted(
@@ -146,7 +146,7 @@ class SecurityGroup(Intent):
         want = sorted(str([port, port, p["protocol"], [p["source"]]]) for port in p["ports"])
         return problems if got == want else [*problems, f"aws_security_group/ingress: {got}, asked for {want}"]
 
-    def render(self, p):
+    def terraform(self, p):
         rules = [
             Block(from_port=port, to_port=port, protocol=p["protocol"], cidr_blocks=[p["source"]])
             for port in p["ports"]

@@ -29,7 +29,7 @@ def scripted(
 
 
 class PythonImage(Intent):
-    name, kind, title = "python-image", "dockerfile", "Python web image"
+    name, kinds, title = "python-image", ("dockerfile",), "Python web image"
     notes = (
         "Requirements are installed before the source is copied, so that a change in the source does not install them "
         "again.",
@@ -80,7 +80,7 @@ class PythonImage(Intent):
             ),
         }
 
-    def facts(self, p):
+    def dockerfile_facts(self, p):
         return {
             "image/from": f"python:{p['version']}-slim",
             "image/workdir": p["folder"],
@@ -88,7 +88,7 @@ class PythonImage(Intent):
             "image/cmd": p["command"].split(),
         }
 
-    def render(self, p):
+    def dockerfile(self, p):
         return scripted("python", p["version"], p["folder"], p["command"], port=p["port"])
 
 
@@ -114,15 +114,15 @@ class NodeImage(PythonImage):
             ),
         }
 
-    def facts(self, p):
-        return {**super().facts(p), "image/from": f"node:{p['version']}-slim"}
+    def dockerfile_facts(self, p):
+        return {**super().dockerfile_facts(p), "image/from": f"node:{p['version']}-slim"}
 
-    def render(self, p):
+    def dockerfile(self, p):
         return scripted("node", p["version"], p["folder"], p["command"], port=p["port"])
 
 
 class GoImage(Intent):
-    name, kind, title = "go-image", "dockerfile", "Go web image"
+    name, kinds, title = "go-image", ("dockerfile",), "Go web image"
     notes = (
         "The first stage compiles; the second holds only the program, so that the image is small.",
         "The distroless image has no shell and runs as a user that is not root.",
@@ -170,7 +170,7 @@ class GoImage(Intent):
             "port": rng.choice(words.PORTS),
         }
 
-    def facts(self, p):
+    def dockerfile_facts(self, p):
         return {
             "build/from": f"golang:{p['version']}",
             "build/builds": [[f"/bin/{p['name']}", p["package"]]],
@@ -179,7 +179,7 @@ class GoImage(Intent):
             "image/entrypoint": [f"/{p['name']}"],
         }
 
-    def render(self, p):
+    def dockerfile(self, p):
         return (
             f"FROM golang:{p['version']} AS build\nWORKDIR /src\nCOPY go.* ./\nRUN go mod download\nCOPY . .\n"
             f"RUN CGO_ENABLED=0 go build -o /bin/{p['name']} {p['package']}\n\n"
@@ -189,7 +189,7 @@ class GoImage(Intent):
 
 
 class WorkerImage(Intent):
-    name, kind, title = "worker-image", "dockerfile", "worker image"
+    name, kinds, title = "worker-image", ("dockerfile",), "worker image"
     notes = (
         "A worker takes jobs from a queue and listens on no port, so nothing is exposed.",
         "What differs between environments is read from variables of the environment.",
@@ -248,7 +248,7 @@ class WorkerImage(Intent):
     def slots(self, p):
         return {**p, "label": p["language"].capitalize()}
 
-    def facts(self, p):
+    def dockerfile_facts(self, p):
         return {
             "image/from": f"{p['language']}:{p['version']}-slim",
             "image/env/APP_ENV": p["environment"],
@@ -257,5 +257,5 @@ class WorkerImage(Intent):
             "image/expose": None,
         }
 
-    def render(self, p):
+    def dockerfile(self, p):
         return scripted(p["language"], p["version"], p["folder"], p["command"], environment=p["environment"])

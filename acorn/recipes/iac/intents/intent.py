@@ -7,10 +7,12 @@ what was asked.
 import hashlib
 import json
 import re
+from functools import cached_property
 from random import Random
 from typing import NamedTuple
 
 from acorn.recipes.iac.facts import compare
+from acorn.recipes.iac.intents import frames
 from acorn.recipes.iac.words import listing
 
 FREE = re.compile(r"<([^<>]*)>")
@@ -30,41 +32,60 @@ class Phrasing(NamedTuple):
 
 class Intent:
     """
-    Subclasses give the data below and `sample`, `facts`, `render`. In templates, {name} etc. are parameters or what
+    A thing to want, in one or several kinds. Subclasses give the data below, `sample`, and for each of their kinds a
+    method of its name that renders (`terraform(p)`) and one for its facts (`terraform_facts(p)`).
+
+    In templates, {tool} and {code} name the kind, {thing} and {bare} the thing, {name} etc. are parameters or what
     `slots` adds; {extras} is ' with A and B' and {plus} is ', A, B', made of `options`: noun phrases of what is on.
     Between < and >, where order is free, {plus} is a part that becomes one part for every option.
     """
 
     name: str
-    kind: str  # what validate() takes
+    kinds: tuple[str, ...]  # what validate() takes, the main one first
     title: str  # a heading
     notes: tuple[str, ...]  # sentences about it, for documents
     parts: str  # what a request has to say, in the form that stands between < and > of templates
-    train: tuple[str, ...]  # templates of requests that training shows
-    held: tuple[str, ...]  # templates that only the test split uses: other sentences, made of words that training shows
+    thing: str = ""  # 'an S3 bucket': with it, the sentences of frames.py are used too; by parameter: see `slots`
+    train: tuple[str, ...] = ()  # templates of requests that training shows
+    held: tuple[str, ...] = ()  # templates that only the test split uses: other sentences, of words that training shows
     companions: tuple[str, ...] = ()  # what may stand in the answer beside what `facts` names
 
     def sample(self, rng: Random) -> dict:
         """Parameters, in JSON types; None and False mean not asked for."""
         raise NotImplementedError
 
-    def facts(self, p: dict) -> dict:
-        raise NotImplementedError
+    def fits(self, p: dict, kind: str) -> bool:
+        """Whether these parameters can be had in this kind: no CloudFormation for a bucket at Google."""
+        return True
 
-    def render(self, p: dict) -> str:
-        raise NotImplementedError
+    def render(self, p: dict, kind: str) -> str:
+        return getattr(self, kind)(p)
+
+    def facts(self, p: dict, kind: str) -> dict:
+        return getattr(self, f"{kind}_facts")(p)
 
     def slots(self, p: dict) -> dict:
+        """What templates say; may set 'thing' where it depends on the parameters."""
         return p
 
     def options(self, p: dict) -> list[str]:
         return []
 
+    def pairs(self) -> list[tuple["Intent", str]]:
+        return [(self, kind) for kind in self.kinds]
+
+    @cached_property
+    def templates(self) -> dict[str, tuple[str, ...]]:
+        """All templates: {"train": ..., "held": ...}"""
+        shared = {"train": frames.TRAIN, "held": frames.HELD} if self.thing else {"train": (), "held": ()}
+        own = {"train": self.train, "held": self.held}
+        return {split: own[split] + frames.fill(shared[split], self.parts) for split in own}
+
     def phrasing(self, rng: Random, split: str) -> Phrasing:
         """Training sentences for 'train' and 'val', the held-out ones for 'test'."""
-        return Phrasing(rng.choice(self.held if split == "test" else self.train), rng.getrandbits(32))
+        return Phrasing(rng.choice(self.templates["held" if split == "test" else "train"]), rng.getrandbits(32))
 
-    def describe(self, p: dict, phrasing: Phrasing) -> str:
+    def describe(self, p: dict, kind: str, phrasing: Phrasing) -> str:
         options, turn = self.options(p), phrasing.turn
 
         def digit(base: int) -> int:
@@ -81,24 +102,24 @@ class Intent:
             words = match[1].split("|")
             return words[digit(len(words))]
 
-        extras = f" with {listing(options)}" if options else ""
-        text = FREE.sub(order, phrasing.template).format_map(
-            {**self.slots(p), "extras": extras, "plus": "".join(f", {one}" for one in options)}
-        )
-        return CHOICE.sub(choose, text)
+        slots = {"thing": self.thing, "tool": frames.TOOLS[kind], "code": frames.CODE[kind], **self.slots(p)}
+        slots["bare"] = frames.bare(slots["thing"])
+        slots["extras"] = f" with {listing(options)}" if options else ""
+        slots["plus"] = "".join(f", {one}" for one in options)
+        return CHOICE.sub(choose, FREE.sub(order, phrasing.template).format_map(slots))
 
-    def check(self, p: dict, parsed: dict) -> list[str]:
+    def check(self, p: dict, parsed: dict, kind: str) -> list[str]:
         """What is wrong with a parsed answer; empty when everything asked for is there and nothing else."""
-        facts = self.facts(p)
+        facts = self.facts(p, kind)
         wanted = {path.partition("/")[0] for path, want in facts.items() if want is not None} | set(self.companions)
         extra = [f"{key}: not asked for" for key in parsed if key not in wanted and key not in NEUTRAL]
         return compare(facts, parsed) + extra
 
-    def draw(self, rng: Random, split: str) -> dict:
-        """Parameters that belong to this split."""
+    def draw(self, rng: Random, split: str, kind: str) -> dict:
+        """Parameters that belong to this split and can be had in this kind."""
         while True:
             p = self.sample(rng)
-            if self.split(p) == split:
+            if self.fits(p, kind) and self.split(p) == split:
                 return p
 
     def split(self, p: dict) -> str:

@@ -23,7 +23,7 @@ ENGINES = {
 
 
 class Network(Intent):
-    name, kind, title = "network", "terraform", "VPC with subnets"
+    name, kinds, title = "network", ("terraform",), "VPC with subnets"
     notes = (
         "The subnets are cut out of the network by cidrsubnet, 256 addresses each in a /16.",
         "An internet gateway is what lets machines in the network reach the internet.",
@@ -31,27 +31,27 @@ class Network(Intent):
     )
     parts = "name {name}; [CIDR|range] {cidr}; {subnets} subnets; {plus}"
     train = (
-        "[Write|Create|Make] a Terraform VPC [named|called] {name} with CIDR {cidr} and {subnets} subnets{plus}.",
-        "I need a VPC in Terraform: name {name}, range {cidr}, {subnets} subnets{plus}.",
-        "Terraform: VPC {name}, {cidr}, {subnets} subnets{plus}",
-        "vpc {name} {cidr} with {subnets} subnets{plus}, terraform",
-        "[Please write|Give me] Terraform for a network called {name} that has {subnets} subnets in {cidr}{plus}.",
-        "We need {subnets} subnets in a new VPC{plus}. The CIDR is {cidr}. [Call|Name] it {name}. Use Terraform.",
-        "[Can|Could] you write the Terraform for an AWS network {cidr} with {subnets} subnets{plus}? Name it {name}.",
-        "Set up {name}, a VPC [with Terraform|in HCL]: {subnets} subnets, CIDR {cidr}{plus}.",
-        f"vpc in terraform, <{parts}>",
-        f"Terraform for a network: <{parts}>",
-        f"Please create a VPC in AWS with Terraform: <{parts}>.",
-        f"What is the HCL for a VPC with <{parts}>?",
-        "{cidr}, {subnets} subnets{plus}: a VPC named {name}, HCL",
-        "How do I write a VPC{extras} in Terraform? The range is {cidr}, there are {subnets} subnets, its name is "
+        "[Write|Create|Make] a {tool} VPC [named|called] {name} with CIDR {cidr} and {subnets} subnets{plus}.",
+        "I need a VPC in {tool}: name {name}, range {cidr}, {subnets} subnets{plus}.",
+        "{tool}: VPC {name}, {cidr}, {subnets} subnets{plus}",
+        "vpc {name} {cidr} with {subnets} subnets{plus}, {tool}",
+        "[Please write|Give me] {tool} for a network called {name} that has {subnets} subnets in {cidr}{plus}.",
+        "We need {subnets} subnets in a new VPC{plus}. The CIDR is {cidr}. [Call|Name] it {name}. Use {tool}.",
+        "[Can|Could] you write the {tool} for an AWS network {cidr} with {subnets} subnets{plus}? Name it {name}.",
+        "Set up {name}, a VPC [with|in] {tool}: {subnets} subnets, CIDR {cidr}{plus}.",
+        f"vpc in {{tool}}, <{parts}>",
+        f"{{tool}} for a network: <{parts}>",
+        f"Please create a VPC in AWS with {{tool}}: <{parts}>.",
+        f"What is the {{tool}} for a VPC with <{parts}>?",
+        "{cidr}, {subnets} subnets{plus}: a VPC named {name}, {tool}",
+        "How do I write a VPC{extras} in {tool}? The range is {cidr}, there are {subnets} subnets, its name is "
         "{name}.",
-        "{name} is a new AWS network with {subnets} subnets, CIDR {cidr}{plus}. Write it in Terraform.",
+        "{name} is a new AWS network with {subnets} subnets, CIDR {cidr}{plus}. Write it in {tool}.",
     )
     held = (
-        "Please make the VPC {name} with Terraform; the CIDR is {cidr} and it has {subnets} subnets{plus}.",
-        "In Terraform, I want a network with {subnets} subnets{plus}, range {cidr}, called {name}.",
-        "[Can|Could] you set up the network {name} in Terraform? We need {subnets} subnets in {cidr}{plus}.",
+        "Please make the VPC {name} with {tool}; the CIDR is {cidr} and it has {subnets} subnets{plus}.",
+        "In {tool}, I want a network with {subnets} subnets{plus}, range {cidr}, called {name}.",
+        "[Can|Could] you set up the network {name} in {tool}? We need {subnets} subnets in {cidr}{plus}.",
     )
 
     def sample(self, rng):
@@ -66,7 +66,7 @@ class Network(Intent):
     def options(self, p):
         return ["an internet gateway"] * p["gateway"]
 
-    def facts(self, p):
+    def terraform_facts(self, p):
         return {
             "aws_vpc/cidr_block": p["cidr"],
             "aws_vpc/tags/Name": p["name"],
@@ -75,9 +75,9 @@ class Network(Intent):
 
     companions = ("aws_subnet",)
 
-    def check(self, p, parsed):
+    def check(self, p, parsed, kind):
         """Subnets count by `count` or one by one."""
-        problems = super().check(p, parsed)
+        problems = super().check(p, parsed, kind)
         subnets = parsed.get("aws_subnet", [])
         counts = [1 if (n := find(subnet, "count")) is MISSING else n for subnet in subnets]
         total = sum(n for n in counts if isinstance(n, int))
@@ -89,7 +89,7 @@ class Network(Intent):
                 problems.append("aws_subnet/cidr_block: missing")
         return problems
 
-    def render(self, p):
+    def terraform(self, p):
         vpc = resource("aws_vpc", {"cidr_block": p["cidr"], "enable_dns_hostnames": True, "tags": {"Name": p["name"]}})
         subnet = resource(
             "aws_subnet",
@@ -104,7 +104,7 @@ class Network(Intent):
 
 
 class Instance(Intent):
-    name, kind, title = "instance", "terraform", "EC2 instance"
+    name, kinds, title = "instance", ("terraform",), "EC2 instance"
     notes = (
         "The image is looked up in a public parameter, so that every new machine starts from the newest one.",
         "The root disk is encrypted, and the metadata service asks for a token (IMDSv2).",
@@ -112,30 +112,30 @@ class Instance(Intent):
     )
     parts = "name {name}; [type |]{type}; {os}; [disk {disk} GB|{disk} GB disk]; {plus}"
     train = (
-        "[Write|Create|Make] a Terraform EC2 instance [named|called] {name}, type {type}, with {os} and a {disk} GB "
+        "[Write|Create|Make] a {tool} EC2 instance [named|called] {name}, type {type}, with {os} and a {disk} GB "
         "disk{plus}.",
-        "I need an EC2 instance in Terraform: name {name}, {type}, {os}, {disk} GB disk{plus}.",
-        "Terraform: EC2 instance {name}, {os}, {type}, {disk} GB{plus}",
-        "ec2 {type} {name}, {os}, disk {disk} GB{plus}, terraform",
-        "[Please write|Give me] Terraform for a machine called {name} that runs {os} on {type}. The disk has {disk} "
+        "I need an EC2 instance in {tool}: name {name}, {type}, {os}, {disk} GB disk{plus}.",
+        "{tool}: EC2 instance {name}, {os}, {type}, {disk} GB{plus}",
+        "ec2 {type} {name}, {os}, disk {disk} GB{plus}, {tool}",
+        "[Please write|Give me] {tool} for a machine called {name} that runs {os} on {type}. The disk has {disk} "
         "GB{plus}.",
         "We need a new {os} machine on AWS, type {type}, root disk {disk} GB{plus}. [Call|Name] it {name}. Use "
-        "Terraform.",
-        "[Can|Could] you write the Terraform for a {type} instance with {disk} GB of disk{plus}? Name it {name}; it "
+        "{tool}.",
+        "[Can|Could] you write the {tool} for a {type} instance with {disk} GB of disk{plus}? Name it {name}; it "
         "runs {os}.",
-        "Set up {name}, an EC2 instance [with Terraform|in HCL]: {os}, {disk} GB disk, type {type}{plus}.",
-        f"ec2 instance in terraform: <{parts}>",
-        f"Terraform for a machine on AWS: <{parts}>",
-        f"Please create an EC2 instance with Terraform, <{parts}>.",
-        f"What is the HCL for an EC2 instance with <{parts}>?",
-        "{disk} GB disk, {os}{plus}: write the {type} instance {name} in Terraform.",
-        "How do I run {os} on EC2{extras}? The disk has {disk} GB, the type is {type}, the name {name}. Use Terraform.",
-        "{name}: EC2, {type}, disk {disk} GB, {os}{plus}, HCL",
+        "Set up {name}, an EC2 instance [with|in] {tool}: {os}, {disk} GB disk, type {type}{plus}.",
+        f"ec2 instance in {{tool}}: <{parts}>",
+        f"{{tool}} for a machine on AWS: <{parts}>",
+        f"Please create an EC2 instance with {{tool}}, <{parts}>.",
+        f"What is the {{tool}} for an EC2 instance with <{parts}>?",
+        "{disk} GB disk, {os}{plus}: write the {type} instance {name} in {tool}.",
+        "How do I run {os} on EC2{extras}? The disk has {disk} GB, the type is {type}, the name {name}. Use {tool}.",
+        "{name}: EC2, {type}, disk {disk} GB, {os}{plus}, {tool}",
     )
     held = (
-        "Please make the EC2 instance {name} with Terraform; type {type}, {disk} GB disk, {os}{plus}.",
-        "In Terraform, I want a machine with {os}, named {name}. The type is {type} and the disk has {disk} GB{plus}.",
-        "terraform ec2 instance {name}, type {type}, {disk} GB disk, {os}{plus}",
+        "Please make the EC2 instance {name} with {tool}; type {type}, {disk} GB disk, {os}{plus}.",
+        "In {tool}, I want a machine with {os}, named {name}. The type is {type} and the disk has {disk} GB{plus}.",
+        "{tool} ec2 instance {name}, type {type}, {disk} GB disk, {os}{plus}",
     )
 
     def sample(self, rng):
@@ -150,7 +150,7 @@ class Instance(Intent):
     def options(self, p):
         return ["detailed monitoring"] * p["monitoring"]
 
-    def facts(self, p):
+    def terraform_facts(self, p):
         return {
             "aws_instance/tags/Name": p["name"],
             "aws_instance/instance_type": p["type"],
@@ -160,7 +160,7 @@ class Instance(Intent):
             "aws_instance/monitoring": p["monitoring"] or None,
         }
 
-    def render(self, p):
+    def terraform(self, p):
         body = {"ami": Ref("data.aws_ssm_parameter.this.value"), "instance_type": p["type"]}
         if p["monitoring"]:
             body["monitoring"] = True
@@ -173,7 +173,7 @@ class Instance(Intent):
 
 
 class Database(Intent):
-    name, kind, title = "database", "terraform", "RDS database"
+    name, kinds, title = "database", ("terraform",), "RDS database"
     notes = (
         "AWS makes the password of the administrator and keeps it in Secrets Manager; it never stands in the code.",
         "Storage is encrypted, and a last snapshot is taken when the database is deleted.",
@@ -184,40 +184,40 @@ class Database(Intent):
         "days of backups]; {plus}"
     )
     train = (
-        "[Write|Create|Make] a Terraform RDS database [named|called] {name}: {engine} {version}, {size}, {storage} GB, "
+        "[Write|Create|Make] a {tool} RDS database [named|called] {name}: {engine} {version}, {size}, {storage} GB, "
         "backups for {backup} days{plus}.",
-        "I need a {engine} {version} database in Terraform, name {name}, class {size}, storage {storage} GB, "
+        "I need a {engine} {version} database in {tool}, name {name}, class {size}, storage {storage} GB, "
         "{backup} days of backups{plus}.",
-        "Terraform: RDS {engine} {version} {name}, {size}, {storage} GB, backup {backup} days{plus}",
-        "rds {name} {engine} {version}, class {size}, {storage} GB storage, {backup} days backup{plus}, terraform",
-        "[Please write|Give me] Terraform for a database called {name} on {size} with {storage} GB. It runs {engine} "
+        "{tool}: RDS {engine} {version} {name}, {size}, {storage} GB, backup {backup} days{plus}",
+        "rds {name} {engine} {version}, class {size}, {storage} GB storage, {backup} days backup{plus}, {tool}",
+        "[Please write|Give me] {tool} for a database called {name} on {size} with {storage} GB. It runs {engine} "
         "{version} and "
         "keeps backups for {backup} days{plus}.",
         "We need {engine} {version} on RDS{extras}. [Call|Name] it {name}, class {size}, with {storage} GB of storage "
         "and "
-        "{backup} days of backups. Use Terraform.",
-        "[Can|Could] you write the Terraform for a {size} database with {engine} {version}, {storage} GB and backups "
+        "{backup} days of backups. Use {tool}.",
+        "[Can|Could] you write the {tool} for a {size} database with {engine} {version}, {storage} GB and backups "
         "for "
         "{backup} days{plus}? Name it {name}.",
-        "Set up {name}, an RDS database [with Terraform|in HCL]: {storage} GB, {engine} {version}, {size}, backup "
+        "Set up {name}, an RDS database [with|in] {tool}: {storage} GB, {engine} {version}, {size}, backup "
         "{backup} days{plus}.",
-        f"rds in terraform, <{parts}>",
-        f"Terraform for an RDS database: <{parts}>",
-        f"Please create a database in AWS with Terraform: <{parts}>.",
-        f"What is the HCL for an RDS database with <{parts}>?",
+        f"rds in {{tool}}, <{parts}>",
+        f"{{tool}} for an RDS database: <{parts}>",
+        f"Please create a database in AWS with {{tool}}: <{parts}>.",
+        f"What is the {{tool}} for an RDS database with <{parts}>?",
         "{storage} GB on {size}, {backup} days of backups{plus}: write the {engine} {version} database {name} in "
-        "Terraform.",
+        "{tool}.",
         "How do I run {engine} {version} on RDS{extras}? Storage {storage} GB, class {size}, backups for {backup} "
-        "days, name {name}. Use Terraform.",
-        "{name}: RDS {engine} {version}, backup {backup} days, {storage} GB, {size}{plus}, HCL",
+        "days, name {name}. Use {tool}.",
+        "{name}: RDS {engine} {version}, backup {backup} days, {storage} GB, {size}{plus}, {tool}",
     )
     held = (
-        "Please make the RDS database {name} with Terraform; {engine} {version} on {size}, storage {storage} GB, "
+        "Please make the RDS database {name} with {tool}; {engine} {version} on {size}, storage {storage} GB, "
         "backups for {backup} days{plus}.",
-        "In Terraform, I want a {engine} {version} database, class {size}, called {name}. It has {storage} GB and "
+        "In {tool}, I want a {engine} {version} database, class {size}, called {name}. It has {storage} GB and "
         "keeps backups "
         "for {backup} days{plus}.",
-        "[Can|Could] you set up {engine} {version} on RDS with Terraform? The name is {name}, the class is {size}, "
+        "[Can|Could] you set up {engine} {version} on RDS with {tool}? The name is {name}, the class is {size}, "
         "storage "
         "{storage} GB, {backup} days of backups{plus}.",
     )
@@ -237,7 +237,7 @@ class Database(Intent):
     def options(self, p):
         return ["multi AZ"] * p["multi_az"]
 
-    def facts(self, p):
+    def terraform_facts(self, p):
         return {
             "aws_db_instance/identifier": p["name"],
             "aws_db_instance/engine": p["engine"],
@@ -248,14 +248,14 @@ class Database(Intent):
             "aws_db_instance/multi_az": p["multi_az"] or None,
         }
 
-    def check(self, p, parsed):
+    def check(self, p, parsed, kind):
         """multi_az = false says the same as leaving it out."""
-        problems = super().check(p, parsed)
+        problems = super().check(p, parsed, kind)
         if not p["multi_az"] and same(False, find(parsed, "aws_db_instance/multi_az")):
             problems = [one for one in problems if not one.startswith("aws_db_instance/multi_az:")]
         return problems
 
-    def render(self, p):
+    def terraform(self, p):
         body = {
             "identifier": p["name"],
             "engine": p["engine"],

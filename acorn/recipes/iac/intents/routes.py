@@ -6,7 +6,7 @@ from acorn.recipes.iac.render.manifest import manifest
 
 
 class Service(Intent):
-    name, kind, title = "service", "kubernetes", "service"
+    name, kinds, title = "service", ("kubernetes",), "service"
     notes = (
         "A service gives the pods that its selector finds one stable name and address.",
         "The port is what callers use; the target port is where the container listens.",
@@ -14,38 +14,38 @@ class Service(Intent):
     )
     parts = "name {name}; namespace {namespace}; [type |]{type}; port {port}; target port {target}"
     train = (
-        "[Write|Create|Make] a Kubernetes service [named|called] {name} of type {type} in namespace {namespace}, port "
+        "[Write|Create|Make] a {tool} service [named|called] {name} of type {type} in namespace {namespace}, port "
         "{port}, "
         "target port {target}.",
-        "I need a Kubernetes service: name {name}, namespace {namespace}, type {type}, port {port} to target port "
+        "I need a {tool} service: name {name}, namespace {namespace}, type {type}, port {port} to target port "
         "{target}.",
-        "Kubernetes: service {name}, {type}, port {port}, target port {target}, namespace {namespace}",
-        "k8s service {name} type {type} namespace {namespace} port {port} target port {target}",
-        "[Please write|Give me] a {type} service for Kubernetes called {name}. It sends port {port} to target port "
+        "{tool}: service {name}, {type}, port {port}, target port {target}, namespace {namespace}",
+        "{tool} service {name} type {type} namespace {namespace} port {port} target port {target}",
+        "[Please write|Give me] a {type} service for {tool} called {name}. It sends port {port} to target port "
         "{target} in the "
         "namespace {namespace}.",
         "We want to reach {name} in the namespace {namespace} on port {port}. Its target port is {target}. Write a "
-        "Kubernetes service "
+        "{tool} service "
         "of type {type}.",
-        "[Can|Could] you write the Kubernetes YAML for a {type} service on port {port} with target port {target}? "
+        "[Can|Could] you write the {tool} YAML for a {type} service on port {port} with target port {target}? "
         "Name it {name}; the "
         "namespace is {namespace}.",
-        "Set up {name} as a Kubernetes service in {namespace}: target port {target}, port {port}, type {type}.",
-        f"service in k8s: <{parts}>",
-        f"Kubernetes service with <{parts}>",
-        f"Please create a service in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes service with <{parts}>?",
-        "Port {port}, target port {target}, {type}: write the Kubernetes service {name} in the namespace {namespace}.",
-        "How do I send port {port} to target port {target} in Kubernetes? A {type} service in {namespace}, its name "
+        "Set up {name} as a {tool} service in {namespace}: target port {target}, port {port}, type {type}.",
+        f"service in {{tool}}: <{parts}>",
+        f"{{tool}} service with <{parts}>",
+        f"Please create a service in {{tool}}: <{parts}>.",
+        f"What is the YAML for a {{tool}} service with <{parts}>?",
+        "Port {port}, target port {target}, {type}: write the {tool} service {name} in the namespace {namespace}.",
+        "How do I send port {port} to target port {target} in {tool}? A {type} service in {namespace}, its name "
         "is {name}.",
-        "{namespace}: k8s service, target port {target}, type {type}, port {port}, name {name}",
+        "{namespace}: {tool} service, target port {target}, type {type}, port {port}, name {name}",
     )
     held = (
-        "Please make the Kubernetes service {name} in the namespace {namespace}; type {type}, port {port}, target "
+        "Please make the {tool} service {name} in the namespace {namespace}; type {type}, port {port}, target "
         "port {target}.",
-        "In Kubernetes, I want a {type} service called {name}, namespace {namespace}, that sends port {port} to "
+        "In {tool}, I want a {type} service called {name}, namespace {namespace}, that sends port {port} to "
         "target port {target}.",
-        "[Can|Could] you set up the Kubernetes service {name}? It is of type {type}, port {port}, target port "
+        "[Can|Could] you set up the {tool} service {name}? It is of type {type}, port {port}, target port "
         "{target}, "
         "namespace {namespace}.",
     )
@@ -59,7 +59,7 @@ class Service(Intent):
             "target": rng.choice(words.PORTS),
         }
 
-    def facts(self, p):
+    def kubernetes_facts(self, p):
         return {
             "Service/metadata/name": p["name"],
             "Service/metadata/namespace": p["namespace"],
@@ -69,7 +69,7 @@ class Service(Intent):
             "Service/spec/ports/targetPort": p["target"],
         }
 
-    def render(self, p):
+    def kubernetes(self, p):
         return manifest(
             {
                 "apiVersion": "v1",
@@ -85,7 +85,7 @@ class Service(Intent):
 
 
 class Ingress(Intent):
-    name, kind, title = "ingress", "kubernetes", "ingress"
+    name, kinds, title = "ingress", ("kubernetes",), "ingress"
     notes = (
         "An ingress sends requests for a host and a path to a service inside the cluster.",
         "With TLS, the certificate and its key are read from a secret.",
@@ -93,37 +93,37 @@ class Ingress(Intent):
     )
     parts = "name {name}; [host |]{host}; path {path}; service {service}; port {port}; {plus}"
     train = (
-        "[Write|Create|Make] a Kubernetes ingress [named|called] {name} for host {host}, path {path}, to service "
+        "[Write|Create|Make] a {tool} ingress [named|called] {name} for host {host}, path {path}, to service "
         "{service} "
         "on port {port}{plus}.",
-        "I need a Kubernetes ingress: name {name}, host {host}, path {path}, service {service}, port {port}{plus}.",
-        "Kubernetes: ingress {name}, {host}, path {path}, service {service}, port {port}{plus}",
-        "k8s ingress {name} host {host} path {path} service {service} port {port}{plus}",
-        "[Please write|Give me] an ingress for Kubernetes called {name}{extras}. It sends {host} with the path {path} "
+        "I need a {tool} ingress: name {name}, host {host}, path {path}, service {service}, port {port}{plus}.",
+        "{tool}: ingress {name}, {host}, path {path}, service {service}, port {port}{plus}",
+        "{tool} ingress {name} host {host} path {path} service {service} port {port}{plus}",
+        "[Please write|Give me] an ingress for {tool} called {name}{extras}. It sends {host} with the path {path} "
         "to port {port} "
         "of the service {service}.",
         "We want to reach the service {service}, port {port}, at {host} under the path {path}. [Call|Name] the "
-        "Kubernetes ingress "
+        "{tool} ingress "
         "{name}{plus}.",
-        "[Can|Could] you write the Kubernetes YAML for an ingress to {service} on port {port}{extras}? The host is "
+        "[Can|Could] you write the {tool} YAML for an ingress to {service} on port {port}{extras}? The host is "
         "{host}, the path is "
         "{path}, the name is {name}.",
-        "Set up {name} as a Kubernetes ingress: path {path}, host {host}, port {port} of service {service}{plus}.",
-        f"ingress in k8s: <{parts}>",
-        f"Kubernetes ingress with <{parts}>",
-        f"Please create an ingress in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes ingress with <{parts}>?",
-        "{host} with path {path} to service {service}, port {port}{plus}: write the Kubernetes ingress {name}.",
-        "How do I send {host} to port {port} of {service} in Kubernetes? An ingress{extras}, path {path}, called "
+        "Set up {name} as a {tool} ingress: path {path}, host {host}, port {port} of service {service}{plus}.",
+        f"ingress in {{tool}}: <{parts}>",
+        f"{{tool}} ingress with <{parts}>",
+        f"Please create an ingress in {{tool}}: <{parts}>.",
+        f"What is the YAML for a {{tool}} ingress with <{parts}>?",
+        "{host} with path {path} to service {service}, port {port}{plus}: write the {tool} ingress {name}.",
+        "How do I send {host} to port {port} of {service} in {tool}? An ingress{extras}, path {path}, called "
         "{name}.",
-        "{name}: k8s ingress{extras}, service {service}, port {port}, host {host}, path {path}",
+        "{name}: {tool} ingress{extras}, service {service}, port {port}, host {host}, path {path}",
     )
     held = (
-        "Please make the Kubernetes ingress {name}; the host is {host}, path {path}, service {service}, port "
+        "Please make the {tool} ingress {name}; the host is {host}, path {path}, service {service}, port "
         "{port}{plus}.",
-        "In Kubernetes, I want an ingress called {name}{extras} that sends host {host} and path {path} to service "
+        "In {tool}, I want an ingress called {name}{extras} that sends host {host} and path {path} to service "
         "{service} on port {port}.",
-        "k8s ingress {host} path {path} to {service} port {port}, name {name}{plus}",
+        "{tool} ingress {host} path {path} to {service} port {port}, name {name}{plus}",
     )
 
     def sample(self, rng):
@@ -139,7 +139,7 @@ class Ingress(Intent):
     def options(self, p):
         return ["TLS"] * p["tls"]
 
-    def facts(self, p):
+    def kubernetes_facts(self, p):
         rule = "Ingress/spec/rules"
         return {
             "Ingress/metadata/name": p["name"],
@@ -150,7 +150,7 @@ class Ingress(Intent):
             "Ingress/spec/tls/hosts": [p["host"]] if p["tls"] else None,
         }
 
-    def render(self, p):
+    def kubernetes(self, p):
         backend = {"service": {"name": p["service"], "port": {"number": p["port"]}}}
         path = {"path": p["path"], "pathType": "Prefix", "backend": backend}
         spec = {"ingressClassName": "nginx", "rules": [{"host": p["host"], "http": {"paths": [path]}}]}

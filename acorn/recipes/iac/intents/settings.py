@@ -21,7 +21,7 @@ SETTINGS = {
 
 
 class ConfigMap(Intent):
-    name, kind, title = "config-map", "kubernetes", "config map"
+    name, kinds, title = "config-map", ("kubernetes",), "config map"
     notes = (
         "A config map holds settings as text; a pod reads them as environment variables or as files.",
         "The values are quoted, because each of them is a string for Kubernetes, numbers too.",
@@ -29,28 +29,28 @@ class ConfigMap(Intent):
     )
     parts = "name {name}; namespace {namespace}; [settings |]{settings}"
     train = (
-        "[Write|Create|Make] a Kubernetes config map [named|called] {name} in namespace {namespace} with {settings}.",
-        "I need a Kubernetes config map: name {name}, namespace {namespace}, {settings}.",
-        "Kubernetes: config map {name}, namespace {namespace}, {settings}",
-        "k8s configmap {name} namespace {namespace} {settings}",
-        "[Please write|Give me] a config map for Kubernetes called {name}. It sets {settings} in the namespace "
+        "[Write|Create|Make] a {tool} config map [named|called] {name} in namespace {namespace} with {settings}.",
+        "I need a {tool} config map: name {name}, namespace {namespace}, {settings}.",
+        "{tool}: config map {name}, namespace {namespace}, {settings}",
+        "{tool} configmap {name} namespace {namespace} {settings}",
+        "[Please write|Give me] a config map for {tool} called {name}. It sets {settings} in the namespace "
         "{namespace}.",
-        "We want to set {settings} in Kubernetes, namespace {namespace}. [Call|Name] the config map {name}.",
-        "[Can|Could] you write the Kubernetes YAML for a config map with {settings}? Name it {name}; the namespace is "
+        "We want to set {settings} in {tool}, namespace {namespace}. [Call|Name] the config map {name}.",
+        "[Can|Could] you write the {tool} YAML for a config map with {settings}? Name it {name}; the namespace is "
         "{namespace}.",
-        "Set up {name} as a Kubernetes config map in {namespace}: {settings}.",
-        f"configmap in k8s: <{parts}>",
-        f"Kubernetes config map with <{parts}>",
-        f"Please create a config map in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes config map with <{parts}>?",
-        "{settings}: write the Kubernetes config map {name} in the namespace {namespace}.",
-        "How do I set {settings} in Kubernetes? Use a config map; its namespace is {namespace} and its name is {name}.",
-        "{namespace}: k8s configmap {settings}, name {name}",
+        "Set up {name} as a {tool} config map in {namespace}: {settings}.",
+        f"configmap in {{tool}}: <{parts}>",
+        f"{{tool}} config map with <{parts}>",
+        f"Please create a config map in {{tool}}: <{parts}>.",
+        f"What is the YAML for a {{tool}} config map with <{parts}>?",
+        "{settings}: write the {tool} config map {name} in the namespace {namespace}.",
+        "How do I set {settings} in {tool}? Use a config map; its namespace is {namespace} and its name is {name}.",
+        "{namespace}: {tool} configmap {settings}, name {name}",
     )
     held = (
-        "Please make the Kubernetes config map {name} in the namespace {namespace}; it sets {settings}.",
-        "In Kubernetes, I want a config map with {settings}, called {name}, namespace {namespace}.",
-        "[Can|Could] you set {settings} in a Kubernetes config map? The name is {name}, the namespace is {namespace}.",
+        "Please make the {tool} config map {name} in the namespace {namespace}; it sets {settings}.",
+        "In {tool}, I want a config map with {settings}, called {name}, namespace {namespace}.",
+        "[Can|Could] you set {settings} in a {tool} config map? The name is {name}, the namespace is {namespace}.",
     )
 
     def sample(self, rng):
@@ -64,21 +64,21 @@ class ConfigMap(Intent):
     def slots(self, p):
         return {**p, "settings": words.listing([f"{key}={value}" for key, value in p["settings"].items()])}
 
-    def facts(self, p):
+    def kubernetes_facts(self, p):
         return {
             "ConfigMap/metadata/name": p["name"],
             "ConfigMap/metadata/namespace": p["namespace"],
             "ConfigMap/data": p["settings"],
         }
 
-    def render(self, p):
+    def kubernetes(self, p):
         metadata = {"name": p["name"], "namespace": p["namespace"]}
         data = {key: Quoted(value) for key, value in p["settings"].items()}
         return manifest({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
 
 class VolumeClaim(Intent):
-    name, kind, title = "volume-claim", "kubernetes", "persistent volume claim"
+    name, kinds, title = "volume-claim", ("kubernetes",), "persistent volume claim"
     notes = (
         "A claim asks for storage of a class; the cluster makes a volume that fits and keeps it when the pod goes.",
         "ReadWriteOnce is for one node at a time, ReadWriteMany for several.",
@@ -86,35 +86,35 @@ class VolumeClaim(Intent):
     )
     parts = "name {name}; namespace {namespace}; [size |]{size}Gi; class {storage}; [access |]{access}"
     train = (
-        "[Write|Create|Make] a Kubernetes persistent volume claim [named|called] {name} in namespace {namespace}: "
+        "[Write|Create|Make] a {tool} persistent volume claim [named|called] {name} in namespace {namespace}: "
         "{size}Gi of {storage}, "
         "{access}.",
-        "I need a Kubernetes PVC: name {name}, namespace {namespace}, size {size}Gi, class {storage}, access {access}.",
-        "Kubernetes: PVC {name}, {size}Gi, class {storage}, {access}, namespace {namespace}",
-        "k8s pvc {name} namespace {namespace} {size}Gi {storage} {access}",
-        "[Please write|Give me] a volume claim for Kubernetes called {name}. It asks for {size}Gi with the class "
+        "I need a {tool} PVC: name {name}, namespace {namespace}, size {size}Gi, class {storage}, access {access}.",
+        "{tool}: PVC {name}, {size}Gi, class {storage}, {access}, namespace {namespace}",
+        "{tool} pvc {name} namespace {namespace} {size}Gi {storage} {access}",
+        "[Please write|Give me] a volume claim for {tool} called {name}. It asks for {size}Gi with the class "
         "{storage} and the "
         "access {access} in the namespace {namespace}.",
-        "We need {size}Gi of {storage} storage in Kubernetes, namespace {namespace}, access {access}. [Call|Name] the "
+        "We need {size}Gi of {storage} storage in {tool}, namespace {namespace}, access {access}. [Call|Name] the "
         "claim {name}.",
-        "[Can|Could] you write the Kubernetes YAML for a {access} volume claim of {size}Gi, class {storage}? Name it "
+        "[Can|Could] you write the {tool} YAML for a {access} volume claim of {size}Gi, class {storage}? Name it "
         "{name}; the "
         "namespace is {namespace}.",
-        "Set up {name} as a Kubernetes PVC in {namespace}: class {storage}, {access}, {size}Gi.",
-        f"pvc in k8s: <{parts}>",
-        f"Kubernetes PVC with <{parts}>",
-        f"Please create a volume claim in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes PVC with <{parts}>?",
-        "{size}Gi, class {storage}, {access}: write the Kubernetes PVC {name} in the namespace {namespace}.",
-        "How do I get {size}Gi of storage in Kubernetes? A claim with access {access}, class {storage}, in "
+        "Set up {name} as a {tool} PVC in {namespace}: class {storage}, {access}, {size}Gi.",
+        f"pvc in {{tool}}: <{parts}>",
+        f"{{tool}} PVC with <{parts}>",
+        f"Please create a volume claim in {{tool}}: <{parts}>.",
+        f"What is the YAML for a {{tool}} PVC with <{parts}>?",
+        "{size}Gi, class {storage}, {access}: write the {tool} PVC {name} in the namespace {namespace}.",
+        "How do I get {size}Gi of storage in {tool}? A claim with access {access}, class {storage}, in "
         "{namespace}, its name is {name}.",
-        "{namespace}: k8s pvc, class {storage}, {size}Gi, {access}, name {name}",
+        "{namespace}: {tool} pvc, class {storage}, {size}Gi, {access}, name {name}",
     )
     held = (
-        "Please make the Kubernetes PVC {name} in the namespace {namespace}; {size}Gi, {access}, class {storage}.",
-        "In Kubernetes, I want a volume claim of {size}Gi called {name}, namespace {namespace}. The class is "
+        "Please make the {tool} PVC {name} in the namespace {namespace}; {size}Gi, {access}, class {storage}.",
+        "In {tool}, I want a volume claim of {size}Gi called {name}, namespace {namespace}. The class is "
         "{storage}, the access is {access}.",
-        "k8s pvc, {size}Gi, access {access}, class {storage}, name {name}, namespace {namespace}",
+        "{tool} pvc, {size}Gi, access {access}, class {storage}, name {name}, namespace {namespace}",
     )
 
     def sample(self, rng):
@@ -126,7 +126,7 @@ class VolumeClaim(Intent):
             "access": rng.choice(("ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod")),
         }
 
-    def facts(self, p):
+    def kubernetes_facts(self, p):
         spec = "PersistentVolumeClaim/spec"
         return {
             "PersistentVolumeClaim/metadata/name": p["name"],
@@ -136,7 +136,7 @@ class VolumeClaim(Intent):
             f"{spec}/resources/requests/storage": Quantity(f"{p['size']}Gi"),
         }
 
-    def render(self, p):
+    def kubernetes(self, p):
         return manifest(
             {
                 "apiVersion": "v1",
@@ -152,7 +152,7 @@ class VolumeClaim(Intent):
 
 
 class Quota(Intent):
-    name, kind, title = "quota", "kubernetes", "namespace with a quota"
+    name, kinds, title = "quota", ("kubernetes",), "namespace with a quota"
     notes = (
         "A quota bounds what all pods of a namespace may request together.",
         "Pods that request nothing are refused in a namespace with a quota on cpu and memory.",
@@ -163,32 +163,32 @@ class Quota(Intent):
         "{pods}|{pods} pods]"
     )
     train = (
-        "[Write|Create|Make] a Kubernetes namespace [named|called] {name} with a quota of {cpu} cpu, {memory}Gi "
+        "[Write|Create|Make] a {tool} namespace [named|called] {name} with a quota of {cpu} cpu, {memory}Gi "
         "memory and {pods} pods.",
-        "I need a Kubernetes namespace with quota: name {name}, cpu {cpu}, memory {memory}Gi, pods {pods}.",
-        "Kubernetes: namespace {name}, quota {pods} pods, {cpu} cpu, {memory}Gi memory",
-        "k8s namespace {name} quota cpu {cpu} memory {memory}Gi pods {pods}",
-        "[Please write|Give me] a namespace for Kubernetes called {name}. Its quota is {memory}Gi of memory, {cpu} "
+        "I need a {tool} namespace with quota: name {name}, cpu {cpu}, memory {memory}Gi, pods {pods}.",
+        "{tool}: namespace {name}, quota {pods} pods, {cpu} cpu, {memory}Gi memory",
+        "{tool} namespace {name} quota cpu {cpu} memory {memory}Gi pods {pods}",
+        "[Please write|Give me] a namespace for {tool} called {name}. Its quota is {memory}Gi of memory, {cpu} "
         "cpu and {pods} pods.",
-        "We want to hold a new Kubernetes namespace to {pods} pods, {cpu} cpu and {memory}Gi memory. [Call|Name] it "
+        "We want to hold a new {tool} namespace to {pods} pods, {cpu} cpu and {memory}Gi memory. [Call|Name] it "
         "{name}.",
-        "[Can|Could] you write the Kubernetes YAML for a namespace with a quota of {pods} pods, {memory}Gi memory and "
+        "[Can|Could] you write the {tool} YAML for a namespace with a quota of {pods} pods, {memory}Gi memory and "
         "{cpu} cpu? Name "
         "it {name}.",
-        "Set up {name} as a Kubernetes namespace: quota {cpu} cpu, {pods} pods, {memory}Gi memory.",
-        f"namespace with quota in k8s: <{parts}>",
-        f"Kubernetes namespace with a quota: <{parts}>",
-        f"Please create a namespace with quota in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes namespace with quota, <{parts}>?",
-        "{pods} pods, {memory}Gi memory, {cpu} cpu: write the Kubernetes namespace {name} with this quota.",
-        "How do I hold a Kubernetes namespace to {cpu} cpu, {pods} pods and {memory}Gi of memory? It is called {name}.",
-        "{name}: k8s namespace, quota memory {memory}Gi, pods {pods}, cpu {cpu}",
+        "Set up {name} as a {tool} namespace: quota {cpu} cpu, {pods} pods, {memory}Gi memory.",
+        f"namespace with quota in {{tool}}: <{parts}>",
+        f"{{tool}} namespace with a quota: <{parts}>",
+        f"Please create a namespace with quota in {{tool}}: <{parts}>.",
+        f"What is the YAML for a {{tool}} namespace with quota, <{parts}>?",
+        "{pods} pods, {memory}Gi memory, {cpu} cpu: write the {tool} namespace {name} with this quota.",
+        "How do I hold a {tool} namespace to {cpu} cpu, {pods} pods and {memory}Gi of memory? It is called {name}.",
+        "{name}: {tool} namespace, quota memory {memory}Gi, pods {pods}, cpu {cpu}",
     )
     held = (
-        "Please make the Kubernetes namespace {name}; the quota is {cpu} cpu, {memory}Gi memory, {pods} pods.",
-        "In Kubernetes, I want a namespace called {name} with a quota of {pods} pods, {cpu} cpu and {memory}Gi of "
+        "Please make the {tool} namespace {name}; the quota is {cpu} cpu, {memory}Gi memory, {pods} pods.",
+        "In {tool}, I want a namespace called {name} with a quota of {pods} pods, {cpu} cpu and {memory}Gi of "
         "memory.",
-        "[Can|Could] you set up the Kubernetes namespace {name}? Its quota is {pods} pods, {memory}Gi memory and "
+        "[Can|Could] you set up the {tool} namespace {name}? Its quota is {pods} pods, {memory}Gi memory and "
         "{cpu} cpu.",
     )
 
@@ -200,7 +200,7 @@ class Quota(Intent):
             "pods": rng.choice((5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)),
         }
 
-    def facts(self, p):
+    def kubernetes_facts(self, p):
         return {
             "Namespace/metadata/name": p["name"],
             "ResourceQuota/metadata/namespace": p["name"],
@@ -209,7 +209,7 @@ class Quota(Intent):
             "ResourceQuota/spec/hard/pods": Quantity(p["pods"]),
         }
 
-    def check(self, p, parsed):
+    def check(self, p, parsed, kind):
         """For Kubernetes, a quota on cpu is one on requests.cpu, and so for memory."""
         quotas = parsed.get("ResourceQuota")
         hard = find(quotas, "spec/hard")
@@ -218,9 +218,9 @@ class Quota(Intent):
             if len(full) < len(hard):
                 return ["ResourceQuota/spec/hard: cpu or memory is there twice"]
             parsed = {**parsed, "ResourceQuota": [{**quotas[0], "spec": {**quotas[0]["spec"], "hard": full}}]}
-        return super().check(p, parsed)
+        return super().check(p, parsed, kind)
 
-    def render(self, p):
+    def kubernetes(self, p):
         hard = {"requests.cpu": str(p["cpu"]), "requests.memory": f"{p['memory']}Gi", "pods": str(p["pods"])}
         quota = {"name": "quota", "namespace": p["name"]}
         return documents(
@@ -230,7 +230,7 @@ class Quota(Intent):
 
 
 class NetworkPolicy(Intent):
-    name, kind, title = "network-policy", "kubernetes", "network policy"
+    name, kinds, title = "network-policy", ("kubernetes",), "network policy"
     notes = (
         "Once a policy selects a pod, only what a policy allows can reach it.",
         "Pods are selected by label, so the rule holds for all replicas, now and later.",
@@ -238,36 +238,36 @@ class NetworkPolicy(Intent):
     )
     parts = "[app|to] {name}; from {source}; {protocol} port {port}; namespace {namespace}"
     train = (
-        "[Write|Create|Make] a Kubernetes network policy in namespace {namespace} that lets {source} reach {name} on "
+        "[Write|Create|Make] a {tool} network policy in namespace {namespace} that lets {source} reach {name} on "
         "{protocol} port {port}.",
-        "I need a Kubernetes network policy: app {name}, from {source}, {protocol} port {port}, namespace {namespace}.",
-        "Kubernetes: network policy {name}, from {source}, {protocol} port {port}, namespace {namespace}",
-        "k8s network policy {name} namespace {namespace} from {source} {protocol} port {port}",
-        "[Please write|Give me] a network policy for Kubernetes. It allows {source} to reach {name} on {protocol} "
+        "I need a {tool} network policy: app {name}, from {source}, {protocol} port {port}, namespace {namespace}.",
+        "{tool}: network policy {name}, from {source}, {protocol} port {port}, namespace {namespace}",
+        "{tool} network policy {name} namespace {namespace} from {source} {protocol} port {port}",
+        "[Please write|Give me] a network policy for {tool}. It allows {source} to reach {name} on {protocol} "
         "port {port} in the "
         "namespace {namespace}.",
-        "We want only {source} to reach {name} in the namespace {namespace}, {protocol} port {port}. Use a Kubernetes "
+        "We want only {source} to reach {name} in the namespace {namespace}, {protocol} port {port}. Use a {tool} "
         "network policy.",
-        "[Can|Could] you write the Kubernetes YAML for a network policy that allows {protocol} port {port} of {name} "
+        "[Can|Could] you write the {tool} YAML for a network policy that allows {protocol} port {port} of {name} "
         "from {source}? The "
         "namespace is {namespace}.",
-        "Set up a Kubernetes network policy in {namespace} for {name}: {protocol} port {port}, from {source}.",
-        f"network policy in k8s: <{parts}>",
-        f"Kubernetes network policy: <{parts}>",
-        f"Please create a network policy in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes network policy, <{parts}>?",
-        "{protocol} port {port} from {source}: write a network policy in the Kubernetes namespace {namespace} for "
+        "Set up a {tool} network policy in {namespace} for {name}: {protocol} port {port}, from {source}.",
+        f"network policy in {{tool}}: <{parts}>",
+        f"{{tool}} network policy: <{parts}>",
+        f"Please create a network policy in {{tool}}: <{parts}>.",
+        f"What is the YAML for a {{tool}} network policy, <{parts}>?",
+        "{protocol} port {port} from {source}: write a network policy in the {tool} namespace {namespace} for "
         "{name}.",
-        "How do I let {source} reach {name} in Kubernetes? {protocol} port {port}, namespace {namespace}, with a "
+        "How do I let {source} reach {name} in {tool}? {protocol} port {port}, namespace {namespace}, with a "
         "network policy.",
-        "{namespace}: k8s network policy, from {source} to {name}, {protocol} port {port}",
+        "{namespace}: {tool} network policy, from {source} to {name}, {protocol} port {port}",
     )
     held = (
-        "Please make the Kubernetes network policy for {name} in the namespace {namespace}; only from {source}, "
+        "Please make the {tool} network policy for {name} in the namespace {namespace}; only from {source}, "
         "{protocol} port {port}.",
-        "In Kubernetes, I want a network policy that allows only {source} to reach {name} on {protocol} port {port}, "
+        "In {tool}, I want a network policy that allows only {source} to reach {name} on {protocol} port {port}, "
         "namespace {namespace}.",
-        "k8s network policy, {protocol} port {port}, from {source} to {name}, namespace {namespace}",
+        "{tool} network policy: from {source} to {protocol} port {port} of {name}, namespace {namespace}",
     )
 
     def sample(self, rng):
@@ -279,7 +279,7 @@ class NetworkPolicy(Intent):
             "protocol": rng.choice(("TCP", "TCP", "UDP")),
         }
 
-    def facts(self, p):
+    def kubernetes_facts(self, p):
         spec = "NetworkPolicy/spec"
         return {
             "NetworkPolicy/metadata/namespace": p["namespace"],
@@ -290,7 +290,7 @@ class NetworkPolicy(Intent):
             f"{spec}/ingress/ports/port": p["port"],
         }
 
-    def render(self, p):
+    def kubernetes(self, p):
         rule = {
             "from": [{"podSelector": {"matchLabels": {"app": p["source"]}}}],
             "ports": [{"protocol": p["protocol"], "port": p["port"]}],

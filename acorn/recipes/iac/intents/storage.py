@@ -7,7 +7,7 @@ from acorn.recipes.iac.render.hcl import Block, Ref, jsonencode, resource
 
 
 class Bucket(Intent):
-    name, kind, title = "bucket", "terraform", "S3 bucket"
+    name, kinds, title = "bucket", ("terraform",), "S3 bucket"
     notes = (
         "A bucket holds objects under keys; its name is unique in the whole of AWS.",
         "Public access is blocked on the bucket, so that a wrong policy can't open it to the world.",
@@ -15,28 +15,28 @@ class Bucket(Intent):
     )
     parts = "[name|called] {name}; [environment|tagged] {environment}; {plus}"
     train = (
-        "[Write|Create|Make] a Terraform S3 bucket [named|called] {name} for the {environment} environment{extras}.",
-        "I need an S3 bucket in Terraform, name {name}, environment {environment}{plus}.",
-        "Terraform: S3 bucket {name}, {environment}{plus}",
-        "s3 bucket {name} in {environment}{plus}, terraform",
-        "[Please write|Give me] Terraform for a private bucket called {name}{extras}, tagged {environment}.",
+        "[Write|Create|Make] a {tool} S3 bucket [named|called] {name} for the {environment} environment{extras}.",
+        "I need an S3 bucket in {tool}, name {name}, environment {environment}{plus}.",
+        "{tool}: S3 bucket {name}, {environment}{plus}",
+        "s3 bucket {name} in {environment}{plus}, {tool}",
+        "[Please write|Give me] {tool} for a private bucket called {name}{extras}, tagged {environment}.",
         "We want to keep files in a new S3 bucket{extras}. [Call|Name] it {name} and tag it {environment}. Use "
-        "Terraform.",
-        "[Can|Could] you write the Terraform for a {environment} bucket named {name}{extras}?",
-        "Set up {name} as an AWS bucket for {environment}{extras} [with Terraform|in HCL].",
-        "For {environment}, a bucket {name}{extras} in Terraform, please.",
-        f"s3 bucket in terraform: <{parts}>",
-        f"Please create an S3 bucket with Terraform, <{parts}>.",
-        f"[Add|I want] an AWS bucket in Terraform: <{parts}>.",
-        f"What is the Terraform for an S3 bucket, <{parts}>?",
-        "How do I write an S3 bucket{extras} in Terraform? It is for {environment} and its name is {name}.",
-        "{name}: S3 bucket, {environment}{plus}, HCL",
-        "Terraform for the {environment} environment: a bucket{extras}, and its name should be {name}",
+        "{tool}.",
+        "[Can|Could] you write the {tool} for a {environment} bucket named {name}{extras}?",
+        "Set up {name} as an AWS bucket for {environment}{extras} [with|in] {tool}.",
+        "For {environment}, a bucket {name}{extras} in {tool}, please.",
+        f"s3 bucket in {{tool}}: <{parts}>",
+        f"Please create an S3 bucket with {{tool}}, <{parts}>.",
+        f"[Add|I want] an AWS bucket in {{tool}}: <{parts}>.",
+        f"What is the {{tool}} for an S3 bucket, <{parts}>?",
+        "How do I write an S3 bucket{extras} in {tool}? It is for {environment} and its name is {name}.",
+        "{name}: S3 bucket, {environment}{plus}, {tool}",
+        "{tool} for the {environment} environment: a bucket{extras}, and its name should be {name}",
     )
     held = (
-        "Please make an S3 bucket for {environment} with Terraform, called {name}{plus}.",
-        "In Terraform, I want the bucket {name}{extras}. The environment is {environment}.",
-        "Terraform, {environment}: the S3 bucket {name}{plus}",
+        "Please make an S3 bucket for {environment} with {tool}, called {name}{plus}.",
+        "In {tool}, I want the bucket {name}{extras}. The environment is {environment}.",
+        "{tool}, {environment}: the S3 bucket {name}{plus}",
     )
 
     def sample(self, rng):
@@ -50,7 +50,7 @@ class Bucket(Intent):
     def options(self, p):
         return ["versioning"] * p["versioning"] + ["KMS encryption"] * p["kms"]
 
-    def facts(self, p):
+    def terraform_facts(self, p):
         encryption = "aws_s3_bucket_server_side_encryption_configuration"
         facts = {
             "aws_s3_bucket/bucket": p["name"],
@@ -65,7 +65,7 @@ class Bucket(Intent):
             facts[f"{encryption}/bucket"] = Refers("aws_s3_bucket")
         return facts
 
-    def render(self, p):
+    def terraform(self, p):
         bucket = Ref("aws_s3_bucket.this.id")
         blocks = [
             resource("aws_s3_bucket", {"bucket": p["name"], "tags": {"Environment": p["environment"]}}),
@@ -92,7 +92,7 @@ class Bucket(Intent):
 
 
 class Queue(Intent):
-    name, kind, title = "queue", "terraform", "SQS queue"
+    name, kinds, title = "queue", ("terraform",), "SQS queue"
     notes = (
         "A message that a consumer has taken stays hidden for the visibility timeout and comes back if it is not "
         "deleted.",
@@ -101,38 +101,38 @@ class Queue(Intent):
     )
     parts = "name {name}; visibility [timeout |]{visibility}[| seconds]; retention {retention}[| seconds]; {plus}"
     train = (
-        "[Write|Create|Make] a Terraform SQS queue [named|called] {name}, visibility timeout {visibility} seconds, "
+        "[Write|Create|Make] a {tool} SQS queue [named|called] {name}, visibility timeout {visibility} seconds, "
         "retention {retention} seconds{plus}.",
-        "I need an SQS queue {name} in Terraform{extras}; visibility timeout {visibility}, retention {retention} "
+        "I need an SQS queue {name} in {tool}{extras}; visibility timeout {visibility}, retention {retention} "
         "seconds.",
-        "Terraform: SQS queue {name}, retention {retention}, visibility {visibility}{plus}",
-        "sqs queue {name}, visibility timeout {visibility} s, keep messages {retention} s{plus}, terraform",
-        "[Please write|Give me] Terraform for a message queue called {name}{extras}. It keeps messages for "
+        "{tool}: SQS queue {name}, retention {retention}, visibility {visibility}{plus}",
+        "sqs queue {name}, visibility timeout {visibility} s, keep messages {retention} s{plus}, {tool}",
+        "[Please write|Give me] {tool} for a message queue called {name}{extras}. It keeps messages for "
         "{retention} seconds "
         "and hides them for {visibility} seconds.",
         "We need a queue in AWS SQS. [Name|Call] it {name}, with a visibility timeout of {visibility} seconds and a "
         "retention of "
-        "{retention} seconds{plus}. Use Terraform.",
-        "[Can|Could] you write the Terraform for an SQS queue with {retention} seconds retention and {visibility} "
+        "{retention} seconds{plus}. Use {tool}.",
+        "[Can|Could] you write the {tool} for an SQS queue with {retention} seconds retention and {visibility} "
         "seconds "
         "visibility timeout, named {name}{plus}?",
-        "Set up {name}, an SQS queue{extras} [with Terraform|in HCL]: visibility {visibility}, retention {retention}.",
-        f"sqs queue in terraform, <{parts}>",
-        f"Terraform for an SQS queue: <{parts}>",
-        f"Please create a message queue in AWS with Terraform: <{parts}>.",
-        f"What is the HCL for an SQS queue with <{parts}>?",
+        "Set up {name}, an SQS queue{extras} [with|in] {tool}: visibility {visibility}, retention {retention}.",
+        f"sqs queue in {{tool}}, <{parts}>",
+        f"{{tool}} for an SQS queue: <{parts}>",
+        f"Please create a message queue in AWS with {{tool}}: <{parts}>.",
+        f"What is the {{tool}} for an SQS queue with <{parts}>?",
         "How do I keep messages for {retention} seconds in an SQS queue{extras}? The visibility timeout is "
-        "{visibility}, the name {name}. Use Terraform.",
-        "{name}: SQS queue, visibility {visibility}, retention {retention}{plus}, HCL",
+        "{visibility}, the name {name}. Use {tool}.",
+        "{name}: SQS queue, visibility {visibility}, retention {retention}{plus}, {tool}",
         "Visibility {visibility} seconds, retention {retention} seconds{plus}: write the SQS queue {name} in "
-        "Terraform.",
+        "{tool}.",
     )
     held = (
-        "Please make the SQS queue {name} with Terraform: retention {retention} seconds, visibility timeout "
+        "Please make the SQS queue {name} with {tool}: retention {retention} seconds, visibility timeout "
         "{visibility} seconds{plus}.",
-        "In Terraform, I want a message queue named {name}{extras}. Visibility timeout is {visibility} seconds; "
+        "In {tool}, I want a message queue named {name}{extras}. Visibility timeout is {visibility} seconds; "
         "keep messages for {retention} seconds.",
-        "[Can|Could] you set up {name}, an SQS queue{extras}, in Terraform? Retention {retention} seconds, "
+        "[Can|Could] you set up {name}, an SQS queue{extras}, in {tool}? Retention {retention} seconds, "
         "visibility timeout "
         "{visibility} seconds.",
     )
@@ -148,7 +148,7 @@ class Queue(Intent):
     def options(self, p):
         return [f"a dead letter queue after {p['receives']} receives"] if p["receives"] else []
 
-    def facts(self, p):
+    def terraform_facts(self, p):
         return {
             "aws_sqs_queue/name": p["name"],
             "aws_sqs_queue/visibility_timeout_seconds": p["visibility"],
@@ -156,19 +156,19 @@ class Queue(Intent):
             "aws_sqs_queue/redrive_policy/maxReceiveCount": p["receives"],
         }
 
-    def check(self, p, parsed):
+    def check(self, p, parsed, kind):
         """With a dead letter queue there are two; the facts are about the one that points at the other."""
         queues = parsed.get("aws_sqs_queue", [])
         if not p["receives"]:
-            return super().check(p, parsed)
+            return super().check(p, parsed, kind)
         if len(queues) != 2:
             return [f"aws_sqs_queue: {len(queues)} of them, asked for a queue and its dead letter queue"]
         main = [queue for queue in queues if find(queue, "redrive_policy") is not MISSING]
         if len(main) != 1 or not same(Refers("aws_sqs_queue"), find(main[0], "redrive_policy/deadLetterTargetArn")):
             return ["aws_sqs_queue: no redrive_policy that points at the dead letter queue"]
-        return super().check(p, {**parsed, "aws_sqs_queue": main})
+        return super().check(p, {**parsed, "aws_sqs_queue": main}, kind)
 
-    def render(self, p):
+    def terraform(self, p):
         body = {
             "name": p["name"],
             "visibility_timeout_seconds": p["visibility"],
@@ -183,7 +183,7 @@ class Queue(Intent):
 
 
 class Table(Intent):
-    name, kind, title = "table", "terraform", "DynamoDB table"
+    name, kinds, title = "table", ("terraform",), "DynamoDB table"
     notes = (
         "The hash key decides where an item is stored; the range key sorts the items that share it.",
         "Only attributes that are keys are declared; all others are free.",
@@ -191,26 +191,26 @@ class Table(Intent):
     )
     parts = "name {name}; hash key {hash_key}; {plus}"
     train = (
-        "[Write|Create|Make] a Terraform DynamoDB table [named|called] {name} with hash key {hash_key}{plus}.",
-        "I need a DynamoDB table in Terraform, name {name}, hash key {hash_key}{plus}.",
-        "Terraform: DynamoDB table {name}, hash key {hash_key}{plus}",
-        "dynamodb table {name}, hash key {hash_key}{plus}, terraform",
-        "[Please write|Give me] Terraform for the table {name} in DynamoDB. The hash key is {hash_key}{plus}.",
-        "We keep items by {hash_key} in DynamoDB{plus}. [Call|Name] the table {name} and use Terraform.",
-        "[Can|Could] you write the Terraform for a DynamoDB table with the hash key {hash_key}{plus}? Name it {name}.",
-        "Set up {name}, a DynamoDB table [with Terraform|in HCL]: hash key {hash_key}{plus}.",
-        f"dynamodb table in terraform: <{parts}>",
-        f"Please create a DynamoDB table with Terraform, <{parts}>.",
-        f"What is the HCL for a table in DynamoDB with <{parts}>?",
-        f"[Add|I want] a DynamoDB table in Terraform: <{parts}>.",
-        "{name}: DynamoDB table{extras}, hash key {hash_key}, HCL",
-        "Hash key {hash_key}{plus}: write the DynamoDB table {name} in Terraform.",
-        "How do I write a DynamoDB table{extras} in Terraform? Its hash key is {hash_key}, its name {name}.",
+        "[Write|Create|Make] a {tool} DynamoDB table [named|called] {name} with hash key {hash_key}{plus}.",
+        "I need a DynamoDB table in {tool}, name {name}, hash key {hash_key}{plus}.",
+        "{tool}: DynamoDB table {name}, hash key {hash_key}{plus}",
+        "dynamodb table {name}, hash key {hash_key}{plus}, {tool}",
+        "[Please write|Give me] {tool} for the table {name} in DynamoDB. The hash key is {hash_key}{plus}.",
+        "We keep items by {hash_key} in DynamoDB{plus}. [Call|Name] the table {name} and use {tool}.",
+        "[Can|Could] you write the {tool} for a DynamoDB table with the hash key {hash_key}{plus}? Name it {name}.",
+        "Set up {name}, a DynamoDB table [with|in] {tool}: hash key {hash_key}{plus}.",
+        f"dynamodb table in {{tool}}: <{parts}>",
+        f"Please create a DynamoDB table with {{tool}}, <{parts}>.",
+        f"What is the {{tool}} for a table in DynamoDB with <{parts}>?",
+        f"[Add|I want] a DynamoDB table in {{tool}}: <{parts}>.",
+        "{name}: DynamoDB table{extras}, hash key {hash_key}, {tool}",
+        "Hash key {hash_key}{plus}: write the DynamoDB table {name} in {tool}.",
+        "How do I write a DynamoDB table{extras} in {tool}? Its hash key is {hash_key}, its name {name}.",
     )
     held = (
-        "Please make the DynamoDB table {name} with Terraform; the hash key is {hash_key}{plus}.",
-        "In Terraform, I want a table in DynamoDB with hash key {hash_key}{plus}. It is called {name}.",
-        "terraform dynamodb table, hash key {hash_key}, name {name}{plus}",
+        "Please make the DynamoDB table {name} with {tool}; the hash key is {hash_key}{plus}.",
+        "In {tool}, I want a table in DynamoDB with hash key {hash_key}{plus}. It is called {name}.",
+        "{tool} dynamodb table, hash key {hash_key}, name {name}{plus}",
     )
 
     def sample(self, rng):
@@ -229,7 +229,7 @@ class Table(Intent):
         texts += [f"TTL on {p['ttl']}"] if p["ttl"] else []
         return texts + ["deletion protection"] * p["protected"]
 
-    def facts(self, p):
+    def terraform_facts(self, p):
         return {
             "aws_dynamodb_table/name": p["name"],
             "aws_dynamodb_table/hash_key": p["hash_key"],
@@ -239,7 +239,7 @@ class Table(Intent):
             **({"aws_dynamodb_table/ttl/enabled": True} if p["ttl"] else {}),
         }
 
-    def render(self, p):
+    def terraform(self, p):
         keys = [Block(name=p["hash_key"], type="S")]
         if p["range_key"]:
             keys.append(Block(name=p["range_key"], type="N"))

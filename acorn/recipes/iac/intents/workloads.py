@@ -1,60 +1,83 @@
-"""Kubernetes: what runs. Deployment, cron job, autoscaler."""
+"""Kubernetes: what keeps running. Deployment, stateful set, daemon set, a deployment spread over zones or nodes."""
 
 from acorn.recipes.iac import words
 from acorn.recipes.iac.facts import Quantity, find
 from acorn.recipes.iac.intents.intent import Intent
 from acorn.recipes.iac.render.manifest import manifest
 
-CONTAINER = "spec/template/spec/containers"
+
+def container(p: dict, **more) -> dict:
+    return {"name": p["name"], "image": p["image"], **more}
 
 
-class Deployment(Intent):
-    name, kind, title = "deployment", "kubernetes", "deployment"
+def pod(*containers: dict, **more) -> dict:
+    """The spec of a pod that may not run as root."""
+    return {"securityContext": {"runAsNonRoot": True}, **more, "containers": list(containers)}
+
+
+def workload(kind: str, p: dict, spec: dict, inside: dict, **after) -> str:
+    """An apps/v1 manifest: `spec`, then a selector and a template that fit each other, then `after`."""
+    labels = {"app": p["name"]}
+    namespace = {"namespace": p["namespace"]} if "namespace" in p else {}
+    template = {"metadata": {"labels": labels}, "spec": inside}
+    return manifest(
+        {
+            "apiVersion": "apps/v1",
+            "kind": kind,
+            "metadata": {"name": p["name"], **namespace},
+            "spec": {**spec, "selector": {"matchLabels": labels}, "template": template, **after},
+        }
+    )
+
+
+class Workload(Intent):
+    """What has a selector, which has to find the workload's own pods."""
+
+    kinds = ("kubernetes",)
+    workload: str  # Deployment ...
+
+    def kubernetes_facts(self, p):
+        return {
+            f"{self.workload}/metadata/name": p["name"],
+            f"{self.workload}/spec/template/spec/containers/image": p["image"],
+        }
+
+    def check(self, p, parsed, kind):
+        problems = super().check(p, parsed, kind)
+        if kind != "kubernetes":
+            return problems
+        wanted = find(parsed, f"{self.workload}/spec/selector/matchLabels")
+        labels = find(parsed, f"{self.workload}/spec/template/metadata/labels")
+        if not isinstance(wanted, dict) or not isinstance(labels, dict) or not wanted.items() <= labels.items():
+            problems.append(f"{self.workload}/spec/selector: does not select the pods of the template")
+        return problems
+
+
+class Deployment(Workload):
+    name, title, workload = "deployment", "deployment", "Deployment"
     notes = (
         "A deployment keeps the wanted number of replicas running and replaces them one by one on a change.",
         "The container may not run as root, and it can't use more memory than its limit.",
         "The readiness probe keeps traffic away from a replica that can't answer yet.",
     )
+    thing = "a deployment"
     parts = (
         "name {name}; [image |]{image}; {replicas} replicas; port {port}; [cpu {cpu}|{cpu} cpu]; [memory "
         "{memory}|{memory} memory]"
     )
     train = (
-        "[Write|Create|Make] a Kubernetes deployment [named|called] {name} with {replicas} replicas of {image} on "
-        "port {port}, "
-        "cpu {cpu} and memory {memory}.",
-        "I need a Kubernetes deployment: name {name}, image {image}, {replicas} replicas, port {port}, {cpu} cpu, "
-        "{memory} memory.",
-        "Kubernetes: deployment {name}, {image}, port {port}, {replicas} replicas, cpu {cpu}, memory {memory}",
-        "k8s deployment {name} image {image} replicas {replicas} port {port} cpu {cpu} memory {memory}",
-        "[Please write|Give me] a deployment for Kubernetes called {name}. It runs {image} on port {port} with {cpu} "
-        "cpu and {memory} "
-        "of memory, {replicas} replicas.",
-        "We want to run {replicas} replicas of {image} in Kubernetes, port {port}. [Call|Name] the deployment {name} "
-        "and give it {cpu} "
-        "cpu and {memory} memory.",
-        "[Can|Could] you write the Kubernetes YAML for a deployment of {image} with {replicas} replicas, {memory} "
-        "memory and {cpu} "
-        "cpu? Name it {name}; it listens on port {port}.",
-        "Set up {name} as a Kubernetes deployment: {replicas} replicas, {cpu} cpu, {memory} memory, image {image}, "
-        "port {port}.",
-        f"deployment in k8s: <{parts}>",
-        f"Kubernetes deployment with <{parts}>",
-        f"Please create a deployment in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes deployment with <{parts}>?",
-        "{replicas} replicas of {image}, memory {memory}, cpu {cpu}, port {port}: write the Kubernetes deployment "
-        "{name}.",
-        "How do I run {image} in Kubernetes? Port {port}, cpu {cpu}, memory {memory}, {replicas} replicas; the "
-        "deployment is called {name}.",
-        "{name}: k8s deployment, port {port}, {image}, memory {memory}, cpu {cpu}, replicas {replicas}",
+        "{tool} deployment {name} image {image} replicas {replicas} port {port} cpu {cpu} memory {memory}",
+        "[Please write|Give me] a deployment for {tool} called {name}. It runs {image} on port {port} with {cpu} cpu "
+        "and {memory} of memory, {replicas} replicas.",
+        "We want to run {replicas} replicas of {image} in {tool}, port {port}. [Call|Name] the deployment {name} and "
+        "give it {cpu} cpu and {memory} memory.",
+        "How do I run {image} in {tool}? Port {port}, cpu {cpu}, memory {memory}, {replicas} replicas; the deployment "
+        "is called {name}.",
     )
     held = (
-        "Please make the Kubernetes deployment {name}; image {image}, port {port}, {replicas} replicas, memory "
-        "{memory}, cpu {cpu}.",
-        "In Kubernetes, I want a deployment called {name} that runs {image} with {replicas} replicas. It listens on "
-        "port {port} "
-        "and has {cpu} cpu and {memory} memory.",
-        "k8s deployment, {replicas} replicas, image {image}, name {name}, cpu {cpu}, memory {memory}, port {port}",
+        "In {tool}, I want a deployment called {name} that runs {image} with {replicas} replicas. It listens on port "
+        "{port} and has {cpu} cpu and {memory} memory.",
+        "{tool} deployment, {replicas} replicas, image {image}, name {name}, cpu {cpu}, memory {memory}, port {port}",
     )
 
     def sample(self, rng):
@@ -67,211 +90,158 @@ class Deployment(Intent):
             "memory": rng.choice(words.MEMORIES),
         }
 
-    def facts(self, p):
-        container = f"Deployment/{CONTAINER}"
+    def kubernetes_facts(self, p):
+        inside = "Deployment/spec/template/spec/containers"
         return {
-            "Deployment/metadata/name": p["name"],
+            **super().kubernetes_facts(p),
             "Deployment/spec/replicas": p["replicas"],
-            f"{container}/image": p["image"],
-            f"{container}/ports/containerPort": p["port"],
-            f"{container}/readinessProbe/httpGet/port": p["port"],
-            f"{container}/resources/requests/cpu": Quantity(p["cpu"]),
-            f"{container}/resources/requests/memory": Quantity(p["memory"]),
-            f"{container}/resources/limits/memory": Quantity(p["memory"]),
+            f"{inside}/ports/containerPort": p["port"],
+            f"{inside}/readinessProbe/httpGet/port": p["port"],
+            f"{inside}/resources/requests/cpu": Quantity(p["cpu"]),
+            f"{inside}/resources/requests/memory": Quantity(p["memory"]),
+            f"{inside}/resources/limits/memory": Quantity(p["memory"]),
         }
 
-    def check(self, p, parsed):
-        """The selector has to find the deployment's own pods."""
-        problems = super().check(p, parsed)
-        wanted = find(parsed, "Deployment/spec/selector/matchLabels")
-        labels = find(parsed, "Deployment/spec/template/metadata/labels")
-        if not isinstance(wanted, dict) or not isinstance(labels, dict) or not wanted.items() <= labels.items():
-            problems.append("Deployment/spec/selector: does not select the pods of the template")
-        return problems
-
-    def render(self, p):
-        container = {
-            "name": p["name"],
-            "image": p["image"],
-            "ports": [{"containerPort": p["port"]}],
-            "readinessProbe": {"httpGet": {"path": "/healthz", "port": p["port"]}},
-            "resources": {"requests": {"cpu": p["cpu"], "memory": p["memory"]}, "limits": {"memory": p["memory"]}},
-        }
-        pod = {"securityContext": {"runAsNonRoot": True}, "containers": [container]}
-        return manifest(
-            {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "metadata": {"name": p["name"]},
-                "spec": {
-                    "replicas": p["replicas"],
-                    "selector": {"matchLabels": {"app": p["name"]}},
-                    "template": {"metadata": {"labels": {"app": p["name"]}}, "spec": pod},
-                },
-            }
+    def kubernetes(self, p):
+        one = container(
+            p,
+            ports=[{"containerPort": p["port"]}],
+            readinessProbe={"httpGet": {"path": "/healthz", "port": p["port"]}},
+            resources={"requests": {"cpu": p["cpu"], "memory": p["memory"]}, "limits": {"memory": p["memory"]}},
         )
+        return workload("Deployment", p, {"replicas": p["replicas"]}, pod(one))
 
 
-class CronJob(Intent):
-    name, kind, title = "cron-job", "kubernetes", "cron job"
+class StatefulSet(Workload):
+    name, title, workload = "stateful-set", "stateful set", "StatefulSet"
     notes = (
-        "The five fields of a schedule are minute, hour, day of month, month and day of week.",
-        "A new run waits until the one before has ended.",
-        "Schedules are in the time zone of the cluster, most often UTC.",
+        "A stateful set gives every replica a name that stays and a volume of its own.",
+        "Its replicas start one after the other and stop in the opposite order.",
+        "The volumes stay when the set is deleted, so that no data is lost by mistake.",
     )
-    parts = 'name {name}; [schedule |]"{schedule}"; image {image}; [command|run] "{command}"'
+    thing = "a stateful set"
+    parts = "name {name}; [image |]{image}; {replicas} replicas; [volume of |]{size}Gi; mounted at {path}"
     train = (
-        '[Write|Create|Make] a Kubernetes cron job [named|called] {name} with schedule "{schedule}" that runs '
-        '"{command}" in {image}.',
-        'I need a Kubernetes cron job: name {name}, image {image}, command "{command}", schedule "{schedule}".',
-        'Kubernetes: cron job {name}, "{schedule}", {image}, command "{command}"',
-        'k8s cron job {name} schedule "{schedule}" image {image} command "{command}"',
-        '[Please write|Give me] a cron job for Kubernetes called {name}. It runs "{command}" with the image {image} '
-        "on the schedule "
-        '"{schedule}".',
-        'We want to run "{command}" in Kubernetes on the schedule "{schedule}". [Call|Name] the cron job {name}; the '
-        "image is {image}.",
-        '[Can|Could] you write the Kubernetes YAML for a cron job with image {image} and schedule "{schedule}"? Name '
-        "it {name}; it "
-        'runs "{command}".',
-        'Set up {name} as a Kubernetes cron job: image {image}, schedule "{schedule}", command "{command}".',
-        f"cron job in k8s: <{parts}>",
-        f"Kubernetes cron job with <{parts}>",
-        f"Please create a cron job in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes cron job with <{parts}>?",
-        'Run "{command}" in {image}, schedule "{schedule}": write the Kubernetes cron job {name}.',
-        'How do I run {image} in Kubernetes on the schedule "{schedule}"? The command is "{command}", the cron job '
-        "is called {name}.",
-        '{name}: k8s cron job, command "{command}", "{schedule}", image {image}',
+        "{tool} statefulset {name} image {image} replicas {replicas} volume {size}Gi mounted at {path}",
+        "We want to run {replicas} replicas of {image} in {tool}, each with a volume of {size}Gi mounted at {path}. "
+        "[Call|Name] the stateful set {name}.",
+        "Set up {name} as a {tool} stateful set of {image}: {size}Gi mounted at {path}, {replicas} replicas.",
     )
     held = (
-        'Please make the Kubernetes cron job {name}; schedule "{schedule}", image {image}, command "{command}".',
-        'In Kubernetes, I want a cron job called {name} that runs "{command}" in {image}. The schedule is '
-        '"{schedule}".',
-        '[Can|Could] you run "{command}" on the schedule "{schedule}" with a Kubernetes cron job? The image is '
-        "{image}, the "
-        "name is {name}.",
+        "In {tool}, I want a stateful set called {name} that runs {image} with {replicas} replicas and a volume of "
+        "{size}Gi mounted at {path}.",
     )
 
     def sample(self, rng):
-        hour, minute, day = rng.randint(0, 23), rng.choice((0, 5, 10, 15, 20, 30, 40, 45, 50)), rng.randint(0, 6)
-        every = rng.choice((5, 10, 15, 20, 30))
-        program = rng.choice(("python", "node", "bash"))
-        action = rng.choice(("run", "sync", "clean", "check", "send"))
         return {
             "name": words.name(rng),
-            "schedule": rng.choice(
-                (f"{minute} {hour} * * *", f"{minute} {hour} * * {day}", f"{minute} * * * *", f"*/{every} * * * *")
-            ),
             "image": words.image(rng),
-            "command": f"{program} {words.word(rng)} {action}",
+            "replicas": rng.randint(1, 7),
+            "size": rng.choice((1, 2, 5, 8, 10, 20, 25, 30, 40, 50, 100, 200)),
+            "path": rng.choice(("/data", "/var/lib/data", "/storage", "/var/lib/app", "/db", "/index")),
         }
 
-    def facts(self, p):
-        container = "CronJob/spec/jobTemplate/spec/template/spec/containers"
+    def kubernetes_facts(self, p):
+        claim = "StatefulSet/spec/volumeClaimTemplates"
         return {
-            "CronJob/metadata/name": p["name"],
-            "CronJob/spec/schedule": p["schedule"],
-            f"{container}/image": p["image"],
-            f"{container}/command": p["command"].split(),
+            **super().kubernetes_facts(p),
+            "StatefulSet/spec/replicas": p["replicas"],
+            "StatefulSet/spec/template/spec/containers/volumeMounts/mountPath": p["path"],
+            "StatefulSet/spec/template/spec/containers/volumeMounts/name": "data",
+            f"{claim}/metadata/name": "data",
+            f"{claim}/spec/resources/requests/storage": Quantity(f"{p['size']}Gi"),
         }
 
-    def render(self, p):
-        container = {"name": p["name"], "image": p["image"], "command": p["command"].split()}
-        pod = {"restartPolicy": "Never", "securityContext": {"runAsNonRoot": True}, "containers": [container]}
-        return manifest(
-            {
-                "apiVersion": "batch/v1",
-                "kind": "CronJob",
-                "metadata": {"name": p["name"]},
-                "spec": {
-                    "schedule": p["schedule"],
-                    "concurrencyPolicy": "Forbid",
-                    "jobTemplate": {"spec": {"template": {"spec": pod}}},
-                },
-            }
-        )
+    def kubernetes(self, p):
+        storage = {"resources": {"requests": {"storage": f"{p['size']}Gi"}}}
+        claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], **storage}}
+        one = container(p, volumeMounts=[{"name": "data", "mountPath": p["path"]}])
+        before = {"serviceName": p["name"], "replicas": p["replicas"]}
+        return workload("StatefulSet", p, before, pod(one), volumeClaimTemplates=[claim])
 
 
-class Autoscaler(Intent):
-    name, kind, title = "autoscaler", "kubernetes", "horizontal pod autoscaler"
+class DaemonSet(Workload):
+    name, title, workload = "daemon-set", "daemon set", "DaemonSet"
     notes = (
-        "The autoscaler adds replicas when the average cpu use of the pods is above the target, and removes them "
-        "below it.",
-        "Use is counted against what the containers request, so they must request cpu.",
-        "A deployment with an autoscaler should not set its own number of replicas.",
+        "A daemon set runs one pod on every node: agents for logs, metrics or the network.",
+        "A node that joins the cluster gets its pod without being asked.",
+        "The memory limit keeps an agent from taking what the node's own work needs.",
     )
-    parts = "[deployment|name] {name}; namespace {namespace}; [min|minimum] {least}; [max|maximum] {most}; cpu {cpu}%"
+    thing = "a daemon set"
+    parts = "name {name}; namespace {namespace}; [image |]{image}; [memory {memory}|{memory} memory]"
     train = (
-        "[Write|Create|Make] a Kubernetes autoscaler for the deployment {name} in namespace {namespace}: {least} to "
-        "{most} replicas "
-        "at {cpu}% cpu.",
-        "I need a Kubernetes HPA: deployment {name}, namespace {namespace}, minimum {least}, maximum {most}, cpu "
-        "{cpu}%.",
-        "Kubernetes: HPA {name}, minimum {least}, maximum {most}, cpu {cpu}%, namespace {namespace}",
-        "k8s hpa {name} namespace {namespace} min {least} max {most} cpu {cpu}%",
-        "[Please write|Give me] a horizontal pod autoscaler for {name} in the namespace {namespace}. It keeps cpu at "
-        "{cpu}% with "
-        "{least} to {most} replicas. Use Kubernetes.",
-        "We want to scale the deployment {name} from {least} to {most} replicas at {cpu}% cpu in Kubernetes, "
-        "namespace {namespace}.",
-        "[Can|Could] you write the Kubernetes YAML to scale {name} at {cpu}% cpu, minimum {least} and maximum {most} "
-        "replicas? The "
-        "namespace is {namespace}.",
-        "Set up a Kubernetes HPA in {namespace} for {name}: cpu {cpu}%, {least} to {most} replicas.",
-        f"hpa in k8s: <{parts}>",
-        f"Kubernetes HPA with <{parts}>",
-        f"Please create an autoscaler in Kubernetes: <{parts}>.",
-        f"What is the YAML for a Kubernetes HPA with <{parts}>?",
-        "{least} to {most} replicas, {cpu}% cpu, namespace {namespace}: write the Kubernetes autoscaler for {name}.",
-        "How do I hold cpu at {cpu}% in Kubernetes? Scale from {least} to {most} replicas; the deployment is {name}, "
-        "namespace {namespace}.",
-        "{namespace}: k8s hpa, max {most}, min {least}, cpu {cpu}%, deployment {name}",
+        "{tool} daemonset {name} namespace {namespace} image {image} memory {memory}",
+        "We want to run {image} on every node in {tool}, namespace {namespace}, with {memory} memory. [Call|Name] the "
+        "daemon set {name}.",
+        "How do I run {image} on every node in {tool}? A daemon set with {memory} memory called {name}, namespace "
+        "{namespace}.",
     )
     held = (
-        "Please make the Kubernetes HPA for the deployment {name}; {least} to {most} replicas, cpu {cpu}%, namespace "
-        "{namespace}.",
-        "In Kubernetes, I want an autoscaler for {name} in the namespace {namespace} with minimum {least} and maximum "
-        "{most} "
-        "replicas at {cpu}% cpu.",
-        "k8s hpa, cpu {cpu}%, min {least}, max {most}, deployment {name}, namespace {namespace}",
+        "In {tool}, I want to run {image} on every node: a daemon set called {name}, namespace {namespace}, "
+        "{memory} memory.",
     )
 
     def sample(self, rng):
-        least = rng.randint(1, 5)
         return {
             "name": words.name(rng),
             "namespace": rng.choice(words.NAMESPACES),
-            "least": least,
-            "most": least + rng.randint(1, 15),
-            "cpu": rng.choice((40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90)),
+            "image": words.image(rng),
+            "memory": rng.choice(words.MEMORIES),
         }
 
-    def facts(self, p):
-        spec = "HorizontalPodAutoscaler/spec"
+    def kubernetes_facts(self, p):
         return {
-            "HorizontalPodAutoscaler/metadata/namespace": p["namespace"],
-            f"{spec}/scaleTargetRef/apiVersion": "apps/v1",
-            f"{spec}/scaleTargetRef/kind": "Deployment",
-            f"{spec}/scaleTargetRef/name": p["name"],
-            f"{spec}/minReplicas": p["least"],
-            f"{spec}/maxReplicas": p["most"],
-            f"{spec}/metrics/resource/name": "cpu",
-            f"{spec}/metrics/resource/target/averageUtilization": p["cpu"],
+            **super().kubernetes_facts(p),
+            "DaemonSet/metadata/namespace": p["namespace"],
+            "DaemonSet/spec/template/spec/containers/resources/limits/memory": Quantity(p["memory"]),
         }
 
-    def render(self, p):
-        target = {"type": "Utilization", "averageUtilization": p["cpu"]}
-        return manifest(
-            {
-                "apiVersion": "autoscaling/v2",
-                "kind": "HorizontalPodAutoscaler",
-                "metadata": {"name": p["name"], "namespace": p["namespace"]},
-                "spec": {
-                    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": p["name"]},
-                    "minReplicas": p["least"],
-                    "maxReplicas": p["most"],
-                    "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
-                },
-            }
-        )
+    def kubernetes(self, p):
+        return workload("DaemonSet", p, {}, pod(container(p, resources={"limits": {"memory": p["memory"]}})))
+
+
+class Spread(Workload):
+    name, title, workload = "spread", "deployment spread over the cluster", "Deployment"
+    notes = (
+        "With a spread constraint the replicas do not all fall with one node or one zone.",
+        "The skew is the most that two places may differ in their number of replicas.",
+        "DoNotSchedule lets a replica wait when no place would keep the balance.",
+    )
+    thing = "a spread deployment"
+    parts = "name {name}; [image |]{image}; {replicas} replicas; spread over {over}s"
+    train = (
+        "{tool} deployment {name} image {image} replicas {replicas} spread over {over}s",
+        "We want to spread {replicas} replicas of {image} over {over}s in {tool}. [Call|Name] the deployment {name}.",
+        "How do I spread {image} over {over}s in {tool}? {replicas} replicas; the deployment is called {name}.",
+    )
+    held = (
+        "In {tool}, I want a deployment called {name} that runs {image} with {replicas} replicas spread over {over}s.",
+    )
+    KEYS = {"zone": "topology.kubernetes.io/zone", "node": "kubernetes.io/hostname"}
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "image": words.image(rng),
+            "replicas": rng.randint(2, 12),
+            "over": rng.choice(list(self.KEYS)),
+        }
+
+    def kubernetes_facts(self, p):
+        constraint = "Deployment/spec/template/spec/topologySpreadConstraints"
+        return {
+            **super().kubernetes_facts(p),
+            "Deployment/spec/replicas": p["replicas"],
+            f"{constraint}/topologyKey": self.KEYS[p["over"]],
+            f"{constraint}/labelSelector/matchLabels": {"app": p["name"]},
+        }
+
+    def kubernetes(self, p):
+        constraint = {
+            "maxSkew": 1,
+            "topologyKey": self.KEYS[p["over"]],
+            "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchLabels": {"app": p["name"]}},
+        }
+        inside = pod(container(p), topologySpreadConstraints=[constraint])
+        return workload("Deployment", p, {"replicas": p["replicas"]}, inside)
