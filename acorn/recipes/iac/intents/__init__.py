@@ -10,7 +10,7 @@ from acorn.recipes.iac.intents.intent import Intent, Phrasing
 __all__ = ["INTENTS", "PAIRS", "Intent", "Phrasing"]
 
 CLOUD = "storage machines access".split()
-CLUSTER = "workloads routes settings images".split()
+CLUSTER = "workloads jobs pods scaling routes settings limits rights images".split()
 
 
 def _found() -> dict[str, Intent]:

@@ -1,4 +1,4 @@
-"""Kubernetes: how what runs is reached. Service, ingress."""
+"""Kubernetes: how what runs is reached, and by whom. Service, ingress, network policies."""
 
 from acorn.recipes.iac import words
 from acorn.recipes.iac.intents.intent import Intent
@@ -12,41 +12,21 @@ class Service(Intent):
         "The port is what callers use; the target port is where the container listens.",
         "A LoadBalancer is reached from outside, a NodePort through every node, a ClusterIP only from inside.",
     )
+    thing = "a service"
     parts = "name {name}; namespace {namespace}; [type |]{type}; port {port}; target port {target}"
     train = (
-        "[Write|Create|Make] a {tool} service [named|called] {name} of type {type} in namespace {namespace}, port "
-        "{port}, "
-        "target port {target}.",
-        "I need a {tool} service: name {name}, namespace {namespace}, type {type}, port {port} to target port "
-        "{target}.",
-        "{tool}: service {name}, {type}, port {port}, target port {target}, namespace {namespace}",
         "{tool} service {name} type {type} namespace {namespace} port {port} target port {target}",
         "[Please write|Give me] a {type} service for {tool} called {name}. It sends port {port} to target port "
-        "{target} in the "
-        "namespace {namespace}.",
+        "{target} in the namespace {namespace}.",
         "We want to reach {name} in the namespace {namespace} on port {port}. Its target port is {target}. Write a "
-        "{tool} service "
-        "of type {type}.",
-        "[Can|Could] you write the {tool} YAML for a {type} service on port {port} with target port {target}? "
-        "Name it {name}; the "
-        "namespace is {namespace}.",
-        "Set up {name} as a {tool} service in {namespace}: target port {target}, port {port}, type {type}.",
-        f"service in {{tool}}: <{parts}>",
-        f"{{tool}} service with <{parts}>",
-        f"Please create a service in {{tool}}: <{parts}>.",
-        f"What is the YAML for a {{tool}} service with <{parts}>?",
-        "Port {port}, target port {target}, {type}: write the {tool} service {name} in the namespace {namespace}.",
-        "How do I send port {port} to target port {target} in {tool}? A {type} service in {namespace}, its name "
-        "is {name}.",
-        "{namespace}: {tool} service, target port {target}, type {type}, port {port}, name {name}",
+        "{tool} service of type {type}.",
+        "How do I send port {port} to target port {target} in {tool}? A {type} service in {namespace}, its name is "
+        "{name}.",
     )
     held = (
-        "Please make the {tool} service {name} in the namespace {namespace}; type {type}, port {port}, target "
+        "In {tool}, I want a {type} service called {name}, namespace {namespace}, that sends port {port} to target "
         "port {target}.",
-        "In {tool}, I want a {type} service called {name}, namespace {namespace}, that sends port {port} to "
-        "target port {target}.",
-        "[Can|Could] you set up the {tool} service {name}? It is of type {type}, port {port}, target port "
-        "{target}, "
+        "[Can|Could] you set up the {tool} service {name}? It is of type {type}, port {port}, target port {target}, "
         "namespace {namespace}.",
     )
 
@@ -91,36 +71,17 @@ class Ingress(Intent):
         "With TLS, the certificate and its key are read from a secret.",
         "The class names the controller that serves the ingress.",
     )
+    thing = "an ingress"
     parts = "name {name}; [host |]{host}; path {path}; service {service}; port {port}; {plus}"
     train = (
-        "[Write|Create|Make] a {tool} ingress [named|called] {name} for host {host}, path {path}, to service "
-        "{service} "
-        "on port {port}{plus}.",
-        "I need a {tool} ingress: name {name}, host {host}, path {path}, service {service}, port {port}{plus}.",
-        "{tool}: ingress {name}, {host}, path {path}, service {service}, port {port}{plus}",
         "{tool} ingress {name} host {host} path {path} service {service} port {port}{plus}",
-        "[Please write|Give me] an ingress for {tool} called {name}{extras}. It sends {host} with the path {path} "
-        "to port {port} "
-        "of the service {service}.",
+        "[Please write|Give me] an ingress for {tool} called {name}{extras}. It sends {host} with the path {path} to "
+        "port {port} of the service {service}.",
         "We want to reach the service {service}, port {port}, at {host} under the path {path}. [Call|Name] the "
-        "{tool} ingress "
-        "{name}{plus}.",
-        "[Can|Could] you write the {tool} YAML for an ingress to {service} on port {port}{extras}? The host is "
-        "{host}, the path is "
-        "{path}, the name is {name}.",
-        "Set up {name} as a {tool} ingress: path {path}, host {host}, port {port} of service {service}{plus}.",
-        f"ingress in {{tool}}: <{parts}>",
-        f"{{tool}} ingress with <{parts}>",
-        f"Please create an ingress in {{tool}}: <{parts}>.",
-        f"What is the YAML for a {{tool}} ingress with <{parts}>?",
-        "{host} with path {path} to service {service}, port {port}{plus}: write the {tool} ingress {name}.",
-        "How do I send {host} to port {port} of {service} in {tool}? An ingress{extras}, path {path}, called "
-        "{name}.",
-        "{name}: {tool} ingress{extras}, service {service}, port {port}, host {host}, path {path}",
+        "{tool} ingress {name}{plus}.",
+        "How do I send {host} to port {port} of {service} in {tool}? An ingress{extras}, path {path}, called {name}.",
     )
     held = (
-        "Please make the {tool} ingress {name}; the host is {host}, path {path}, service {service}, port "
-        "{port}{plus}.",
         "In {tool}, I want an ingress called {name}{extras} that sends host {host} and path {path} to service "
         "{service} on port {port}.",
         "{tool} ingress {host} path {path} to {service} port {port}, name {name}{plus}",
@@ -158,3 +119,104 @@ class Ingress(Intent):
             spec["tls"] = [{"hosts": [p["host"]], "secretName": p["name"] + "-tls"}]
         top = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": p["name"]}}
         return manifest({**top, "spec": spec})
+
+
+def policy(name: str, namespace: str, spec: dict) -> str:
+    metadata = {"name": name, "namespace": namespace}
+    top = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata}
+    return manifest({**top, "spec": spec})
+
+
+class NetworkPolicy(Intent):
+    name, kinds, title = "network-policy", ("kubernetes",), "network policy"
+    notes = (
+        "Once a policy selects a pod, only what a policy allows can reach it.",
+        "Pods are selected by label, so the rule holds for all replicas, now and later.",
+        "Policies need a network plugin that enforces them.",
+    )
+    thing = "a network policy"
+    parts = "[app|to] {name}; from {source}; {protocol} port {port}; namespace {namespace}"
+    train = (
+        "{tool} network policy {name} namespace {namespace} from {source} {protocol} port {port}",
+        "[Please write|Give me] a network policy for {tool}. It allows {source} to reach {name} on {protocol} port "
+        "{port} in the namespace {namespace}.",
+        "We want only {source} to reach {name} in the namespace {namespace}, {protocol} port {port}. Use a {tool} "
+        "network policy.",
+        "How do I let {source} reach {name} in {tool}? {protocol} port {port}, namespace {namespace}, with a network "
+        "policy.",
+    )
+    held = (
+        "In {tool}, I want a network policy that allows only {source} to reach {name} on {protocol} port {port}, "
+        "namespace {namespace}.",
+        "{tool} network policy, {protocol} port {port}, from {source} to {name}, namespace {namespace}",
+    )
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "namespace": rng.choice(words.NAMESPACES),
+            "source": words.name(rng),
+            "port": rng.choice(words.PORTS),
+            "protocol": rng.choice(("TCP", "TCP", "UDP")),
+        }
+
+    def kubernetes_facts(self, p):
+        spec = "NetworkPolicy/spec"
+        return {
+            "NetworkPolicy/metadata/namespace": p["namespace"],
+            f"{spec}/podSelector/matchLabels": {"app": p["name"]},
+            f"{spec}/policyTypes": ["Ingress"],
+            f"{spec}/ingress/from/podSelector/matchLabels": {"app": p["source"]},
+            f"{spec}/ingress/ports/protocol": p["protocol"],
+            f"{spec}/ingress/ports/port": p["port"],
+        }
+
+    def kubernetes(self, p):
+        rule = {
+            "from": [{"podSelector": {"matchLabels": {"app": p["source"]}}}],
+            "ports": [{"protocol": p["protocol"], "port": p["port"]}],
+        }
+        selector = {"matchLabels": {"app": p["name"]}}
+        spec = {"podSelector": selector, "policyTypes": ["Ingress"], "ingress": [rule]}
+        return policy(p["name"], p["namespace"], spec)
+
+
+class DenyAll(Intent):
+    name, kinds, title = "deny-all", ("kubernetes",), "deny-all network policy"
+    notes = (
+        "An empty selector selects every pod of the namespace; no rule means that nothing is allowed.",
+        "Other policies then open what is needed, one by one.",
+        "Denied egress includes DNS, so names are not found until it is allowed.",
+    )
+    thing = "a deny-all policy"
+    parts = "name {name}; namespace {namespace}; deny all {direction}"
+    train = (
+        "{tool} deny-all policy {name} namespace {namespace} deny all {direction}",
+        "We want to deny all {direction} in the namespace {namespace} with {tool}. [Call|Name] the deny-all policy "
+        "{name}.",
+        "How do I deny all {direction} in {tool}? The namespace is {namespace}, the deny-all policy is called {name}.",
+    )
+    held = ("In {tool}, I want to deny all {direction} in the namespace {namespace}: a deny-all policy called {name}.",)
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "namespace": rng.choice(words.NAMESPACES),
+            "direction": rng.choice(("ingress", "egress", "ingress and egress")),
+        }
+
+    def types(self, p) -> list[str]:
+        return [one.capitalize() for one in p["direction"].split(" and ")]
+
+    def kubernetes_facts(self, p):
+        return {
+            "NetworkPolicy/metadata/name": p["name"],
+            "NetworkPolicy/metadata/namespace": p["namespace"],
+            "NetworkPolicy/spec/podSelector": {},
+            "NetworkPolicy/spec/policyTypes": frozenset(self.types(p)),
+            "NetworkPolicy/spec/ingress": None,
+            "NetworkPolicy/spec/egress": None,
+        }
+
+    def kubernetes(self, p):
+        return policy(p["name"], p["namespace"], {"podSelector": {}, "policyTypes": self.types(p)})
