@@ -5,24 +5,40 @@ import dataclasses
 import json
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated
 
 import tyro
+from rich.console import Console
 
-from acorn.commands.sample import make_sampling, print_stream, rate, read_prompt, say
+from acorn.commands.sample import follow, make_sampling, print_stream, rate, read_prompt, say, visible
+from acorn.data.chats import read_conversations
 from acorn.errors import UserError, did_you_mean
-from acorn.infer.engine import Engine, Reply
+from acorn.infer.engine import Engine, Event, Reply
 from acorn.infer.load import describe, load_engine
 from acorn.infer.sample import Sampling
 from acorn.tokenizer.chat import render_prompt
 
-HELP = """\
-/regen         answer the last message again
-/system TEXT   set the system prompt; without TEXT, remove it
-/clear         forget the conversation, keep the system prompt
-/exit          leave; so does Ctrl-D
-Ctrl-C stops an answer. A line that ends in \\ goes on in the next."""
+COMMANDS = {
+    "/regen": ("", "answer the last message again"),
+    "/undo": ("", "take the last message and its answer back"),
+    "/set": ("NAME VALUE", "change the sampling, such as /set temperature 0; without both, show it"),
+    "/system": ("TEXT", "set the system prompt; without TEXT, remove it"),
+    "/clear": ("", "forget the conversation, keep the system prompt"),
+    "/save": ("FILE", "write the conversation, in a form that /load and `train sft` read"),
+    "/load": ("FILE", "go on with the first conversation of such a file"),
+    "/help": ("", "this"),
+    "/exit": ("", "leave; so does Ctrl-D"),
+}
+HELP = "\n".join(f"{f'{name} {what}':<18} {does}" for name, (what, does) in COMMANDS.items()) + (
+    "\nCtrl-C stops an answer. A line that ends in \\ goes on in the next; what is pasted between two lines of "
+    '""" is one message.'
+)
+QUOTES = '"""'
+HISTORY = Path("~/.local/state/acorn/chat-history")  # what the arrow keys bring back, also the next time
 
 
 @dataclass
@@ -39,6 +55,7 @@ class Chat:
     min_p: float = 0.0  # leave out tokens less likely than this times the likeliest
     repetition_penalty: float = 1.0  # above 1 makes tokens that were there already less likely
     seed: int | None = None  # the same seed gives the same replies
+    plain: bool = False  # print replies as they are, even on a terminal, where Markdown and code are set
     json: bool = False  # with -p: print one JSON object instead
     device: str = "auto"  # auto, cpu or cuda
 
@@ -54,7 +71,7 @@ class Chat:
                 f"acorn sample {self.run_name} -p 'Once upon a time'",
             )
         say(describe(engine, where))
-        session = Session(engine, sampling, self.system)
+        session = Session(engine, sampling, self.system, not self.plain)
         if text is None:
             session.loop()
         elif self.json:
@@ -91,6 +108,12 @@ class Conversation:
         del self.turns[:dropped]
         return ids, dropped
 
+    def take(self, messages: list[dict]) -> None:
+        """Go on with this conversation. Only the finished turns count; what tools were asked is left out."""
+        texts = [(one["role"], words(one["content"])) for one in messages]
+        self.system = next((text for role, text in texts if role == "system"), None)
+        self.turns = [(a[1], b[1]) for a, b in pairwise(texts) if (a[0], b[0]) == ("user", "assistant")]
+
     def messages(self, text: str, dropped: int) -> list[dict]:
         said = [("system", self.system)] if self.system else []
         for user, assistant in self.turns[dropped:]:
@@ -101,13 +124,12 @@ class Conversation:
 class Session:
     """The loop of a conversation in a terminal."""
 
-    def __init__(self, engine: Engine, sampling: Sampling, system: str | None = None):
+    def __init__(self, engine: Engine, sampling: Sampling, system: str | None = None, markdown: bool = True):
         self.engine, self.sampling, self.talk = engine, sampling, Conversation(system)
-        self.answers = 0
+        self.markdown, self.answers = markdown, 0
 
     def loop(self) -> None:
-        with contextlib.suppress(ImportError):  # arrow keys and history; not on Windows
-            import readline  # noqa: F401
+        keep_history()
         say("/help shows the commands, /exit leaves")
         while True:
             try:
@@ -118,7 +140,7 @@ class Session:
             if text is None or text.strip() in ("/exit", "/quit"):
                 return
             try:
-                if text.startswith("/"):
+                if text.startswith("/") and "\n" not in text:
                     self.command(text)
                 elif text.strip():
                     self.answer(text)
@@ -127,21 +149,65 @@ class Session:
 
     def command(self, text: str) -> None:
         name, _, rest = text.strip().partition(" ")
-        if name == "/help":
-            say(HELP)
-        elif name == "/clear":
-            self.talk.turns.clear()
-            say("forgotten")
-        elif name == "/system":
-            self.talk.system = rest.strip() or None
-            say("system prompt set" if self.talk.system else "no system prompt")
-        elif name == "/regen":
-            if not self.talk.turns:
-                raise UserError("there is no answer to give again yet")
-            self.answer(self.talk.turns.pop()[0])
-        else:
-            near = did_you_mean(name, ("/help", "/clear", "/system", "/regen", "/exit"))
-            raise UserError(f"no command {name}.{near}", "/help")
+        rest = rest.strip()
+        if name not in COMMANDS:
+            raise UserError(f"no command {name}.{did_you_mean(name, COMMANDS)}", "/help")
+        getattr(self, name[1:])(*([rest] if COMMANDS[name][0] else []))
+
+    def help(self) -> None:
+        say(HELP)
+
+    def clear(self) -> None:
+        self.talk.turns.clear()
+        say("forgotten")
+
+    def system(self, text: str) -> None:
+        self.talk.system = text or None
+        say("system prompt set" if text else "no system prompt")
+
+    def undo(self) -> str:
+        if not self.talk.turns:
+            raise UserError("there is no answer yet")
+        text, _ = self.talk.turns.pop()
+        say(f"taken back: {short(text)}")
+        return text
+
+    def regen(self) -> None:
+        self.answer(self.undo())
+
+    def set(self, text: str) -> None:
+        name, _, value = text.partition(" ")
+        names = [field.name for field in dataclasses.fields(Sampling) if field.name in Chat.__dataclass_fields__]
+        if not value.strip():
+            say("\n".join(f"{name:<18} {getattr(self.sampling, name)}" for name in names))
+            return
+        if name not in names:
+            raise UserError(f"no setting {name!r}.{did_you_mean(name, names)} There is: {', '.join(names)}")
+        kind = float if isinstance(getattr(self.sampling, name), float) else int
+        try:
+            self.sampling = dataclasses.replace(self.sampling, **{name: kind(value)})
+        except ValueError:
+            raise UserError(f"/set {name} {value}: expected a number") from None
+        say(f"{name} {getattr(self.sampling, name)}")
+
+    def save(self, file: str) -> None:
+        if not file or not self.talk.turns:
+            raise UserError("nothing was said yet" if file else "/save needs a FILE")
+        path = Path(file).expanduser()
+        if path.exists():
+            raise UserError(f"{path} is there already; nothing was written")
+        messages = self.talk.messages("", 0)[:-1]
+        try:
+            path.write_text(json.dumps({"messages": messages}, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as e:
+            raise UserError(f"cannot write {path}: {e.strerror}") from None
+        say(f"{len(self.talk.turns)} turns in {path}")
+
+    def load(self, file: str) -> None:
+        if not file:
+            raise UserError("/load needs a FILE")
+        self.talk.take(read_conversations(Path(file).expanduser(), say)[0])
+        say(f"{len(self.talk.turns)} turns from {file}")
 
     def answer(self, text: str) -> None:
         """Stream the reply to stdout and remember it; Ctrl-C ends the reply and what was said counts."""
@@ -157,26 +223,75 @@ class Session:
         self.answers += 1
         reply, note, begin = Reply(), "", time.perf_counter()
         try:
-            print_stream(self.engine.stream([ids], dataclasses.replace(self.sampling, seed=seed)), reply)
+            self.print(self.engine.stream([ids], dataclasses.replace(self.sampling, seed=seed)), reply)
             if reply.finish == "length":
                 full = len(reply.ids) < self.sampling.max_tokens
                 note = ", cut off: " + ("the context is full" if full else f"--max-tokens {self.sampling.max_tokens}")
         except KeyboardInterrupt:
             note = ", stopped"
-        print()
         say(rate(len(reply.ids), time.perf_counter() - begin, note))
         self.talk.turns.append((text, reply.text))
 
+    def print(self, events: Iterable[Event], reply: Reply) -> None:
+        """Set on a terminal, plain elsewhere."""
+        if not (self.markdown and sys.stdout.isatty()):
+            try:
+                print_stream(events, reply)
+            finally:
+                print()
+            return
+        from acorn.commands.typeset import Typeset
+
+        with Typeset(Console()) as page:
+            for event in follow(events, reply):
+                page.push(visible(event.text))
+
 
 def read_message() -> str | None:
-    """One message, of several lines where they end in a backslash; None at the end of input."""
-    lines = []
+    """
+    One message: a line, of several where they end in a backslash, or all between two lines of three quotation marks.
+    None at the end of input.
+    """
+    lines, quoted = [], False
     while True:
-        sign = ("… " if lines else "> ") if sys.stdin.isatty() else ""
+        sign = ("… " if lines or quoted else "> ") if sys.stdin.isatty() else ""
         try:
             line = input(sign)
         except EOFError:
             return "\n".join(lines) if lines else None
-        if not line.endswith("\\"):
+        if line.strip() == QUOTES:
+            if quoted:
+                return "\n".join(lines)
+            quoted = not lines
+        elif quoted:
+            lines.append(line)
+        elif line.endswith("\\"):
+            lines.append(line[:-1])
+        else:
             return "\n".join([*lines, line])
-        lines.append(line[:-1])
+
+
+def keep_history() -> None:
+    """Arrow keys, and what was typed the last times. Without readline, as on Windows, or a home, there is none."""
+    if not sys.stdin.isatty():
+        return
+    with contextlib.suppress(ImportError, OSError, RuntimeError):
+        import atexit
+        import readline
+
+        file = HISTORY.expanduser()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        readline.set_history_length(1000)
+        readline.read_history_file(file)
+        atexit.register(readline.write_history_file, file)
+
+
+def words(content: str | list[dict]) -> str:
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return "".join(part["text"] for part in parts if part["type"] == "text")
+
+
+def short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:59] + "…"

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -91,14 +91,20 @@ def print_stream(events: Iterable[Event], reply: Reply | None = None) -> Reply:
     you need what was said so far when Ctrl-C cuts it off.
     """
     reply = Reply() if reply is None else reply
+    for event in follow(events, reply):
+        print(visible(event.text), end="", flush=True)
+    return reply
+
+
+def follow(events: Iterable[Event], reply: Reply) -> Iterator[Event]:
+    """The events that have text for the reader; the reply is filled on the way."""
     for event in events:
         if event.token is not None:
             reply.ids.append(event.token)
         reply.finish = event.finish
         if event.text and event.kind == "text":
             reply.text += event.text
-            print(visible(event.text), end="", flush=True)
-    return reply
+            yield event
 
 
 def visible(text: str) -> str:

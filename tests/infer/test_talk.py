@@ -2,14 +2,18 @@
 
 import io
 import json
+import re
 import sys
 
 import pytest
 import torch
+from rich.console import Console
 
 from acorn.checkpoint import save_checkpoint
+from acorn.commands import chat, typeset
 from acorn.commands.chat import Conversation, Session
 from acorn.commands.sample import visible
+from acorn.commands.typeset import Typeset, is_code
 from acorn.errors import UserError
 from acorn.infer.engine import Engine
 from acorn.infer.load import fastest_threads, load_engine
@@ -176,9 +180,9 @@ def test_commands_of_a_conversation(parrot, tokenizer, monkeypatch, capsys):
     a = f"{BOS}{USER}a{END}{SAY}"
     assert parrot.prompts == [a, a, f"{BOS}<|system_start|>be brief<|system_end|>{USER}b{END}{SAY}"]
     err = capsys.readouterr().err
-    assert "error: there is no answer to give again yet" in err
+    assert "error: there is no answer yet" in err
     assert "error: no command /claer. Did you mean /clear?" in err
-    assert "/regen         answer the last message again" in err
+    assert "/regen             answer the last message again" in err
     assert session.talk.turns == [("b", "ok")] and session.talk.system is None
 
 
@@ -186,6 +190,110 @@ def test_a_backslash_continues_the_line(parrot, tokenizer, monkeypatch):
     talk(parrot, tokenizer, monkeypatch, "one\\\ntwo\\\nthree\nlast\\\n")
     assert parrot.prompts[0] == f"{BOS}{USER}one\ntwo\nthree{END}{SAY}"
     assert parrot.prompts[1].endswith(f"{USER}last{END}{SAY}")  # the input ended inside a message
+
+
+def test_what_stands_between_quotation_marks_is_one_message(parrot, tokenizer, monkeypatch):
+    talk(parrot, tokenizer, monkeypatch, '"""\none\n\n/clear\\\n"""\n"""\nlast\n')
+    assert parrot.prompts[0] == f"{BOS}{USER}one\n\n/clear\\{END}{SAY}"
+    assert parrot.prompts[1].endswith(f"{USER}last{END}{SAY}")  # the input ended inside
+
+
+def test_undo_and_set(parrot, tokenizer, monkeypatch, capsys):
+    lines = "/undo\na\nb\n/undo\n/set top_k 7\n/set\n/set temperature hot\n/set top_p 0\n/set topk 1\n"
+    lines += "/set max_tokens 1\nc\n"
+    session = talk(parrot, tokenizer, monkeypatch, lines)
+    assert session.talk.turns == [("a", "ok"), ("c", "o")]
+    assert (session.sampling.top_k, session.sampling.top_p, session.sampling.temperature) == (7, 1.0, 0)
+    err = capsys.readouterr().err
+    assert "error: there is no answer yet" in err and "taken back: b" in err
+    assert "top_k              7" in err and "max_tokens         8" in err
+    assert "error: /set temperature hot: expected a number" in err
+    assert "error: top_p = 0 leaves no token to draw from" in err
+    assert "error: no setting 'topk'. Did you mean top_k? There is: temperature, top_k" in err
+
+
+def test_a_conversation_is_saved_and_gone_on_with(parrot, tokenizer, monkeypatch, capsys, tmp_path):
+    file = tmp_path / "talk.jsonl"
+    talk(parrot, tokenizer, monkeypatch, f"/save {file}\n/system be brief\na\n/save {file}\nb\n/save {file}\n/save\n")
+    said = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "a"}]
+    assert json.loads(file.read_text()) == {"messages": [*said, {"role": "assistant", "content": "ok"}]}
+    err = capsys.readouterr().err
+    assert "error: nothing was said yet" in err and "error: /save needs a FILE" in err
+    assert f"1 turns in {file}" in err and f"error: {file} is there already; nothing was written" in err
+    session = talk(parrot, tokenizer, monkeypatch, f"x\n/load {file}\nc\n/load {tmp_path}/none\n/load\n")
+    assert session.talk.turns == [("a", "ok"), ("c", "ok")] and session.talk.system == "be brief"
+    err = capsys.readouterr().err
+    assert "error: /load needs a FILE" in err and f"{tmp_path}/none" in err
+
+
+def test_history_is_private_and_kept(tmp_path, monkeypatch):
+    readline = pytest.importorskip("readline")
+    monkeypatch.setattr(chat, "HISTORY", tmp_path / "state" / "history")
+    registered = []
+    monkeypatch.setattr("atexit.register", lambda *call: registered.append(call))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    chat.keep_history()
+    assert not registered  # nobody types
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    chat.keep_history()
+    readline.add_history("told before")
+    registered[0][0](*registered[0][1:])
+    assert "told before" in (tmp_path / "state" / "history").read_text()
+    assert (tmp_path / "state" / "history").stat().st_mode & 0o077 == 0
+
+
+# ---- set on a terminal -----------------------------------------------------------------------------------------------
+
+
+def shown(pieces) -> str:
+    screen = Console(
+        file=io.StringIO(), force_terminal=True, width=60, height=12, color_system=None, legacy_windows=False
+    )
+    with Typeset(screen) as page:
+        for piece in pieces:
+            page.push(piece)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.file.getvalue())
+
+
+def last_screen(text: str) -> list[str]:
+    """The lines that are left when every line was overwritten by its last form."""
+    return [line.rstrip() for line in shown([text]).replace("\r", "").split("\n") if line.strip()]
+
+
+def test_markdown_is_set():
+    text = "# Plan\n\nUse **two** of `nat`:\n\n- one\n- two\n\n```hcl\na = 1\n```\n"
+    assert [line.strip() for line in last_screen(text)] == ["Plan", "Use two of nat:", "• one", "• two", "a = 1"]
+    letter_by_letter = shown(text)
+    for words in ("Use two of nat:", " • two", "a = 1"):
+        assert words in letter_by_letter
+
+
+FILE = 'resource "aws_vpc" "this" {\n  cidr_block = "10.0.0.0/16"\n\n  tags = {\n    # Name\n    Name = "a"\n  }\n}\n'
+
+
+@pytest.mark.parametrize(
+    "text, language",
+    [
+        (FILE, "terraform"),
+        ("apiVersion: v1\nkind: Pod\n", "yaml"),
+        ("FROM node:20\nWORKDIR /a\n", "docker"),
+        ('{\n  "a": 1\n}', "json"),
+    ],
+)
+def test_a_bare_file_is_set_as_code(text, language):
+    assert is_code(text) and typeset.language(text) == language
+    assert last_screen(text) == [line for line in text.split("\n") if line.strip()]  # indentation and # are kept
+
+
+def test_a_long_file_scrolls_and_is_printed_once():
+    text = "locals {\n  x = 1\n" + "".join(f'  value_{i:03} = "{i}"\n' for i in range(100)) + "}\n"
+    printed = shown([text[i : i + 7] for i in range(0, len(text), 7)])
+    assert [printed.count(f"value_{i:03} =") >= 1 for i in range(100)] == [True] * 100
+    assert len(printed) < 6 * len(text)  # what was printed is not drawn again with every token
+
+
+def test_words_are_no_code():
+    assert not is_code("Hello!\nHow are you: well?\n\nYes.") and not is_code("```\na = {\nb = {\n```")
 
 
 def test_ctrl_c_stops_the_reply_not_the_program(reciter, tokenizer, monkeypatch, capsys):
