@@ -37,6 +37,7 @@ COMMANDS = {
     "export hf": ("acorn.commands.export:Hf", "a run -> a folder for transformers, vLLM and mlx-lm"),
     "export gguf": ("acorn.commands.export:Gguf", "a run -> a GGUF file for llama.cpp and Ollama"),
     "iac validate": ("acorn.commands.iac_validate:Validate", "check infrastructure code; exit code 1 with findings"),
+    "iac audit": ("acorn.commands.iac_audit:Audit", "look for what is unsafe in infrastructure code; for CI too"),
     "report": ("acorn.commands.report:Report", "write and print the report card of a run"),
     "runs": ("acorn.commands.runs:Runs", "list the runs, their stages and newest checkpoints"),
 }

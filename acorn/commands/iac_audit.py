@@ -1,0 +1,159 @@
+"""acorn iac audit"""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import tyro
+
+from acorn.commands import iac
+from acorn.config import from_dict, read_toml
+from acorn.errors import UserError, did_you_mean
+
+SETTINGS = Path("acorn-audit.toml")  # read when it lies in the current folder; the command line goes before it
+ORDER = {"note": 0, "warning": 1, "error": 2}
+LEVEL = {"low": 0, "medium": 1, "high": 2}
+
+
+@dataclass
+class Audit:
+    """
+    Look for what is unsafe in infrastructure code. Exits with 0 when clean, 1 with findings of --fail-on or above. A
+    comment `# acorn:ignore ACORN-AWS-001 the reason` on a line, above it or above its block silences a finding.
+    """
+
+    paths: tyro.conf.Positional[tuple[str, ...]] = ()  # files, folders, or - for standard input
+    kind: str = ""  # what the texts are (default: found from name and content)
+    severity: str = "low"  # least severity that is reported: low, medium, high
+    fail_on: str = "medium"  # least severity that makes the exit code 1
+    soft_fail: bool = False  # exit with 0 whatever is found
+    rule: str = ""  # only these rules, with commas between; a beginning stands for all of it: ACORN-AWS,ACORN-K8S-001
+    skip_rule: str = ""  # all but these rules
+    exclude: str = ""  # paths to leave out, with commas between: 'examples/*,*_test.tf'
+    baseline: Path | None = None  # file of known findings, which are not reported
+    update_baseline: bool = False  # write what is found to the file of --baseline
+    json: bool = False  # findings as JSON
+    sarif: bool = False  # findings as SARIF 2.1.0
+    junit: bool = False  # findings as JUnit XML
+    out: Path | None = None  # write to this file instead of standard output
+    explain: bool = False  # say why and what to do at every finding, with the same checks elsewhere
+    list_rules: bool = False  # show every rule and stop
+    jobs: int = 0  # processes (default: one a core, where there are many files)
+
+    def run(self) -> int:
+        from acorn.recipes.iac.audit import baseline, report
+
+        self.settle()
+        if self.list_rules:
+            text = json.dumps(report.as_json(), indent=1) + "\n" if self.json else report.listing()
+            iac.write(text, self.out)
+            return 0
+        form = iac.form(self.json, self.sarif, self.junit)
+        found = self.scan()
+        if self.update_baseline:
+            number = baseline.save(self.baseline, found)
+            print(f"{self.baseline}: {number:,} findings are known now", file=sys.stderr)
+            return 0
+        known = 0
+        if self.baseline:
+            found, known = baseline.new(found, baseline.load(self.baseline))
+        least = LEVEL[self.severity]
+        results = [
+            (path, [row.finding for row in rows if not row.fingerprint or ORDER[row.finding.severity] >= least])
+            for path, rows in found
+        ]
+        self.write(results, form, known)
+        worst = max((ORDER[one.severity] for _, rows in results for one in rows), default=-1)
+        return int(worst >= max(LEVEL[self.fail_on], least) and not self.soft_fail)
+
+    def settle(self) -> None:
+        """Take what the command line left out from the file of settings, then check it all."""
+        if SETTINGS.is_file():
+            settings = from_dict(Audit, read_toml(SETTINGS), str(SETTINGS), partial=True)
+            for field in dataclasses.fields(Audit):
+                if getattr(self, field.name) == field.default:
+                    setattr(self, field.name, getattr(settings, field.name))
+        for name in ("severity", "fail_on"):
+            if (value := getattr(self, name)) not in LEVEL:
+                hint = did_you_mean(value, LEVEL)
+                raise UserError(f"--{name.replace('_', '-')} is low, medium or high, not {value!r}.{hint}")
+        if self.update_baseline and not self.baseline:
+            raise UserError(
+                "--update-baseline needs --baseline FILE", "--baseline acorn-baseline.json --update-baseline"
+            )
+
+    def scan(self) -> list:
+        from acorn.recipes.iac import kinds
+        from acorn.recipes.iac.audit.scan import scan, wanted
+
+        if self.kind and self.kind not in kinds.KINDS:
+            raise UserError(f"there is no kind {self.kind!r}.{did_you_mean(self.kind, kinds.KINDS)}")
+        excluded = [one.strip() for one in self.exclude.split(",") if one.strip()]
+        paths = [
+            path
+            for path in iac.files(self.paths, wanted)
+            if not any(fnmatch(path, one) or fnmatch(os.path.normpath(path), one) for one in excluded)
+        ]
+        for path in self.paths:
+            if path == "-" and not self.kind:
+                raise UserError("what kind of code is standard input?", "acorn iac audit - --kind terraform")
+        root = str(self.baseline.resolve().parent) if self.baseline else os.getcwd()
+        with progress(len(paths)) as tick:
+            return scan(paths, iac.source, self.kind, self.chosen(), root, self.jobs, tick)
+
+    def chosen(self) -> frozenset[str]:
+        """Ids of the rules that are looked at; empty for all."""
+        from acorn.recipes.iac.audit.rules import rules
+
+        only, skipped = self.ids(self.rule), self.ids(self.skip_rule)
+        if not only and not skipped:
+            return frozenset()
+        if not (left := (only or set(rules())) - skipped):
+            raise UserError("--rule and --skip-rule leave no rule", "acorn iac audit --list-rules")
+        return frozenset(left)
+
+    def ids(self, words: str) -> set[str]:
+        from acorn.recipes.iac.audit.rules import rules
+
+        found = set()
+        for word in filter(None, (one.strip().upper() for one in words.split(","))):
+            fits = {id_ for id_ in rules() if id_ == word or id_.startswith(word.rstrip("-") + "-")}
+            if not fits:
+                raise UserError(
+                    f"there is no rule {word}.{did_you_mean(word, rules())}", "acorn iac audit --list-rules"
+                )
+            found |= fits
+        return found
+
+    def write(self, results: list, form: str, known: int) -> None:
+        from acorn.recipes.iac import results as forms
+        from acorn.recipes.iac.audit import report
+        from acorn.recipes.iac.audit.rules import rules
+
+        if form == "text":
+            colour = self.out is None and sys.stdout.isatty()
+            text = report.text(results, lambda path: iac.source(path).text, colour, self.explain, known)
+        else:
+            text = forms.render(results, form, "acorn iac audit", {rule.id: rule.title for rule in rules().values()})
+        iac.write(text, self.out)
+
+
+@contextmanager
+def progress(files: int):
+    """A bar on a terminal, for more than a glance."""
+    if files < 100 or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("auditing", total=files)
+        advance: Callable[[int], None] = lambda done: bar.advance(task, done)
+        yield advance

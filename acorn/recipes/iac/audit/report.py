@@ -1,0 +1,75 @@
+"""Findings of an audit for people: by file, with the line, why it matters and what to do."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from acorn.recipes.iac.audit.rule import SEVERITIES
+from acorn.recipes.iac.audit.rules import rules
+from acorn.recipes.iac.results import visible
+from acorn.recipes.iac.validate.findings import Finding
+
+WIDTH = 140  # characters of a line of code that are shown
+WORDS = {"error": "high", "warning": "medium", "note": "low"}
+COLOURS = {"high": "1;31", "medium": "1;33", "low": "1;36", "": "2"}
+
+Results = list[tuple[str, list[Finding]]]
+
+
+def text(results: Results, text_of: Callable[[str], str | None], colour: bool, explain: bool, known: int = 0) -> str:
+    paint = (lambda word, style: f"\x1b[{style}m{word}\x1b[0m") if colour else (lambda word, style: word)
+    shown, told = [], set()
+    for path, found in results:
+        if not found:
+            continue
+        lines = (text_of(path) or "").split("\n")
+        shown.append(paint(visible(path), "1;4"))
+        for one in sorted(found, key=lambda one: (one.line, one.column, one.rule)):
+            rule = rules().get(one.rule)
+            word = WORDS[one.severity] if rule else "skipped"
+            place = f"{one.line}:{one.column}" if one.line else "-"
+            head = f"{paint(word, COLOURS.get(word, '2'))}  {visible(one.message)}"
+            shown.append(f"  {place:>7}  {head}{paint(f'  {one.rule}', '2') if rule else ''}")
+            if rule and 0 < one.line <= len(lines):
+                shown.append(f"           {paint('|', '2')} {frame(lines[one.line - 1])}")
+            if rule and (explain or one.rule not in told):
+                told.add(one.rule)
+                shown += [
+                    f"           {paint('why', '2')}  {rule.why}",
+                    f"           {paint('do', '2')}   {rule.remedy}",
+                ]
+                if explain and rule.links:
+                    shown.append(f"           {paint('see', '2')}  {', '.join(rule.links)}")
+        shown.append("")
+    return "\n".join([*shown, summary(results, known)]) + "\n"
+
+
+def frame(line: str) -> str:
+    line = visible(line.strip().replace("\t", " "))
+    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
+
+
+def summary(results: Results, known: int = 0) -> str:
+    """'2 high, 1 low in 1 of 3 files (4 known by the baseline)'"""
+    counts = Counter(WORDS[one.severity] for _, found in results for one in found if one.rule in rules())
+    skipped = sum(any(one.rule not in rules() for one in found) for _, found in results)
+    files = f"{len(results):,} file{'s' * (len(results) != 1)}"
+    parts = ", ".join(f"{counts[word]:,} {word}" for word in reversed(SEVERITIES) if counts[word])
+    said = f"{parts} in {sum(bool(found) for _, found in results):,} of {files}" if parts else f"{files}, nothing found"
+    extra = [f"{known:,} known by the baseline"] * bool(known) + [f"{skipped:,} not audited"] * bool(skipped)
+    return said + (f" ({', '.join(extra)})" if extra else "")
+
+
+def listing(colour: bool = False) -> str:
+    """Every rule, one line each."""
+    found = list(rules().values())
+    width = max(len(rule.id) for rule in found)
+    rows = [f"{rule.id:<{width}}  {rule.severity:<6}  {rule.title}  ({', '.join(rule.kinds)})" for rule in found]
+    counts = Counter(rule.severity for rule in found)
+    foot = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES))
+    return "\n".join([*rows, f"{len(found)} rules: {foot}"]) + "\n"
+
+
+def as_json() -> list[dict]:
+    """Every rule, for programs."""
+    keys = ("id", "title", "severity", "kinds", "why", "remedy", "links")
+    return [{key: getattr(rule, key) for key in keys} for rule in rules().values()]
