@@ -1,8 +1,10 @@
-"""Dockerfiles: web images for Python, Node.js and Go, and a worker that listens on no port."""
+"""Dockerfiles of one stage: images for Python and Node.js, web apps and workers, and for CI."""
 
 import json
+import re
 
 from acorn.recipes.iac import words
+from acorn.recipes.iac.facts import find
 from acorn.recipes.iac.intents.intent import Intent
 
 FOLDERS = ("/app", "/srv", "/opt/app", "/code", "/usr/src/app")
@@ -36,60 +38,47 @@ class PythonImage(Intent):
         "The process runs as nobody, so that a break-in does not hold root in the container.",
         "A command in brackets gets the stop signal itself, because no shell stands between.",
     )
-    parts = "Python {version}; folder {folder}; port {port}; command {command}"
+    language, versions = "python", PYTHONS
+    commands = ("python {}.py", "python -m {}", "gunicorn {}:app", "uvicorn {}:app")
+    thing = "a web app"
+    parts = "{label} {version}; folder {folder}; port {port}; command {command}"
     train = (
-        "[Write|Create|Make] a Dockerfile for a Python {version} web app in {folder} on port {port}, started by "
-        "{command}.",
-        "I need a Dockerfile: Python {version}, folder {folder}, port {port}, command {command}.",
-        "Dockerfile: Python {version}, port {port}, folder {folder}, command {command}",
-        "dockerfile python {version} port {port} folder {folder} command {command}",
-        "[Please write|Give me] a Dockerfile for a web service in Python {version}. It runs {command} in {folder} and "
-        "listens on port "
-        "{port}.",
-        "We want to run {command} in a container with Python {version}, port {port}, folder {folder}. Write the "
+        "dockerfile {label} {version} port {port} folder {folder} command {command}",
+        "I need a Dockerfile: {label} {version}, folder {folder}, port {port}, command {command}.",
+        "[Please write|Give me] a Dockerfile for a web service in {label} {version}. It runs {command} in {folder} and "
+        "listens on port {port}.",
+        "We want to run {command} in a container with {label} {version}, port {port}, folder {folder}. Write the "
         "Dockerfile.",
-        "[Can|Could] you write the Dockerfile for a Python web app that starts with {command} on port {port}? Use "
-        "Python {version} and "
-        "the folder {folder}.",
-        "Set up a Dockerfile with the folder {folder} for Python {version}: command {command}, port {port}.",
-        f"dockerfile for a web app: <{parts}>",
-        f"Write the Dockerfile of a web service with <{parts}>.",
-        f"Please create a Dockerfile: <{parts}>.",
-        f"What is the Dockerfile for a web app with <{parts}>?",
-        "Command {command}, port {port}: write a Dockerfile with Python {version} and the folder {folder}.",
-        "How do I run {command} on port {port} in a container? Python {version}, folder {folder}. Give me the "
+        "How do I run {command} on port {port} in a container? {label} {version}, folder {folder}. Give me the "
         "Dockerfile.",
-        "port {port}, {command}, {folder}, python {version}: dockerfile",
     )
     held = (
-        "Please make the Dockerfile for a web app in Python {version}; folder {folder}, command {command}, port "
-        "{port}.",
-        "In a container with Python {version}, I want to run {command} on port {port}, folder {folder}. Make a "
+        "In a container with {label} {version}, I want to run {command} on port {port}, folder {folder}. Make a "
         "Dockerfile.",
-        "dockerfile, folder {folder}, python {version}, command {command}, port {port}",
+        "dockerfile, folder {folder}, {label} {version}, command {command}, port {port}",
     )
 
     def sample(self, rng):
-        module = words.word(rng)
         return {
-            "version": rng.choice(PYTHONS),
+            "version": rng.choice(self.versions),
             "folder": rng.choice(FOLDERS),
             "port": rng.choice(words.PORTS),
-            "command": rng.choice(
-                (f"python {module}.py", f"python -m {module}", f"gunicorn {module}:app", f"uvicorn {module}:app")
-            ),
+            "command": rng.choice(self.commands).format(words.word(rng)),
         }
+
+    def slots(self, p):
+        return {**p, "label": self.language.capitalize()}
 
     def dockerfile_facts(self, p):
         return {
-            "image/from": f"python:{p['version']}-slim",
+            "image/from": f"{self.language}:{p['version']}-slim",
             "image/workdir": p["folder"],
             "image/expose": [str(p["port"])],
             "image/cmd": p["command"].split(),
         }
 
     def dockerfile(self, p):
-        return scripted("python", p["version"], p["folder"], p["command"], port=p["port"])
+        return scripted(self.language, p["version"], p["folder"], p["command"], port=p["port"])
 
 
 class NodeImage(PythonImage):
@@ -99,93 +88,8 @@ class NodeImage(PythonImage):
         "The base image has a user called node, which is not root.",
         "Only the package files are copied first, so that the installed packages are cached.",
     )
-    parts = PythonImage.parts.replace("Python", "Node")
-    train = tuple(text.replace("Python", "Node").replace("python", "node") for text in PythonImage.train)
-    held = tuple(text.replace("Python", "Node").replace("python", "node") for text in PythonImage.held)
-
-    def sample(self, rng):
-        module = words.word(rng)
-        return {
-            "version": rng.choice(NODES),
-            "folder": rng.choice(FOLDERS),
-            "port": rng.choice(words.PORTS),
-            "command": rng.choice(
-                (f"node {module}.js", f"node src/{module}.js", f"node dist/{module}.js", f"npm run {module}")
-            ),
-        }
-
-    def dockerfile_facts(self, p):
-        return {**super().dockerfile_facts(p), "image/from": f"node:{p['version']}-slim"}
-
-    def dockerfile(self, p):
-        return scripted("node", p["version"], p["folder"], p["command"], port=p["port"])
-
-
-class GoImage(Intent):
-    name, kinds, title = "go-image", ("dockerfile",), "Go web image"
-    notes = (
-        "The first stage compiles; the second holds only the program, so that the image is small.",
-        "The distroless image has no shell and runs as a user that is not root.",
-        "CGO is off, so that the program needs no libraries of the system.",
-    )
-    parts = "Go {version}; package {package}; binary {name}; port {port}"
-    train = (
-        "[Write|Create|Make] a Dockerfile for a Go {version} web app that builds {package} as {name} and listens on "
-        "port {port}.",
-        "I need a Dockerfile: Go {version}, package {package}, binary {name}, port {port}.",
-        "Dockerfile: Go {version}, package {package}, port {port}, binary {name}",
-        "dockerfile go {version} port {port} package {package} binary {name}",
-        "[Please write|Give me] a Dockerfile for a web service in Go {version}. It builds the package {package}, "
-        "listens on port {port} "
-        "and the binary is {name}.",
-        "We want to run the binary {name} in a container, port {port}. It is built from {package} with Go {version}. "
-        "Write the "
-        "Dockerfile.",
-        "[Can|Could] you write the Dockerfile that builds {package} with Go {version}? The binary is called {name} "
-        "and the port is "
-        "{port}.",
-        "Set up a Dockerfile for {name} with Go {version}: port {port}, package {package}.",
-        f"dockerfile for a web app: <{parts}>",
-        f"Write the Dockerfile of a web service with <{parts}>.",
-        f"Please create a Dockerfile: <{parts}>.",
-        f"What is the Dockerfile for a web app with <{parts}>?",
-        "Port {port}, package {package}: write a Dockerfile with Go {version}; the binary is {name}.",
-        "How do I build {package} with Go {version} in a container? The port is {port}, the binary {name}. Give me "
-        "the Dockerfile.",
-        "binary {name}, port {port}, {package}, go {version}: dockerfile",
-    )
-    held = (
-        "Please make the Dockerfile for a web app in Go {version}; package {package}, binary {name}, port {port}.",
-        "In a container, I want to run the binary {name} on port {port}, built from the package {package} with Go "
-        "{version}. Make a "
-        "Dockerfile.",
-        "dockerfile, go {version}, binary {name}, package {package}, port {port}",
-    )
-
-    def sample(self, rng):
-        return {
-            "version": rng.choice(("1.21", "1.22", "1.23", "1.24", "1.25")),
-            "package": f"./{rng.choice(('cmd', 'app', 'svc'))}/{words.word(rng)}",
-            "name": words.name(rng),
-            "port": rng.choice(words.PORTS),
-        }
-
-    def dockerfile_facts(self, p):
-        return {
-            "build/from": f"golang:{p['version']}",
-            "build/builds": [[f"/bin/{p['name']}", p["package"]]],
-            "image/copies": [[f"/bin/{p['name']}", f"/{p['name']}"]],
-            "image/expose": [str(p["port"])],
-            "image/entrypoint": [f"/{p['name']}"],
-        }
-
-    def dockerfile(self, p):
-        return (
-            f"FROM golang:{p['version']} AS build\nWORKDIR /src\nCOPY go.* ./\nRUN go mod download\nCOPY . .\n"
-            f"RUN CGO_ENABLED=0 go build -o /bin/{p['name']} {p['package']}\n\n"
-            f"FROM gcr.io/distroless/static-debian12:nonroot\nCOPY --from=build /bin/{p['name']} /{p['name']}\n"
-            f'EXPOSE {p["port"]}\nENTRYPOINT ["/{p["name"]}"]\n'
-        )
+    language, versions = "node", NODES
+    commands = ("node {}.js", "node src/{}.js", "node dist/{}.js", "npm run {}")
 
 
 class WorkerImage(Intent):
@@ -195,43 +99,19 @@ class WorkerImage(Intent):
         "What differs between environments is read from variables of the environment.",
         "The worker does not run as root.",
     )
+    thing = "a worker"
     parts = "{label} {version}; folder {folder}; environment {environment}; command {command}"
     train = (
-        "[Write|Create|Make] a Dockerfile for a {label} {version} worker in {folder}, started by {command}, "
-        "environment {environment}.",
+        "dockerfile worker {label} {version} folder {folder} environment {environment} command {command}",
         "I need a worker Dockerfile: {label} {version}, folder {folder}, environment {environment}, command {command}.",
-        "Dockerfile: worker, {label} {version}, environment {environment}, folder {folder}, command {command}",
-        "dockerfile worker {language} {version} folder {folder} environment {environment} command {command}",
-        "[Please write|Give me] a Dockerfile for a worker in {label} {version}. It runs {command} in {folder}; the "
-        "environment is "
-        "{environment}.",
         "We want to run the worker {command} in a container with {label} {version}, folder {folder}, environment "
-        "{environment}. Write "
-        "the Dockerfile.",
-        "[Can|Could] you write the Dockerfile for a {environment} worker that starts with {command}? Use {label} "
-        "{version} and the "
-        "folder {folder}.",
-        "Set up a worker Dockerfile with the folder {folder} for {label} {version}: command {command}, environment "
-        "{environment}.",
-        f"dockerfile for a worker: <{parts}>",
-        f"Write the Dockerfile of a worker with <{parts}>.",
-        f"Please create a worker Dockerfile: <{parts}>.",
-        f"What is the Dockerfile for a worker with <{parts}>?",
-        "Command {command}, environment {environment}: write a worker Dockerfile with {label} {version} and the "
-        "folder {folder}.",
+        "{environment}. Write the Dockerfile.",
         "How do I run the worker {command} for {environment} in a container? {label} {version}, folder {folder}. "
         "Give me the Dockerfile.",
-        "worker: {environment}, {command}, {folder}, {language} {version}, dockerfile",
     )
     held = (
-        "Please make the Dockerfile for a worker in {label} {version}; environment {environment}, folder {folder}, "
-        "command {command}.",
         "In a container with {label} {version}, I want to run the worker {command}, folder {folder}, environment "
-        "{environment}. Make a "
-        "Dockerfile.",
-        "[Can|Could] you run the worker {command} in a container? Use {label} {version}, the folder {folder} and the "
-        "environment "
-        "{environment}. Write a Dockerfile.",
+        "{environment}. Make a Dockerfile.",
     )
 
     def sample(self, rng):
@@ -259,3 +139,45 @@ class WorkerImage(Intent):
 
     def dockerfile(self, p):
         return scripted(p["language"], p["version"], p["folder"], p["command"], environment=p["environment"])
+
+
+class ToolImage(Intent):
+    name, kinds, title = "tool-image", ("dockerfile",), "CI image"
+    notes = (
+        "An image for CI holds the tools in fixed versions, so that a build today and in a year does the same.",
+        "Nothing is kept of the downloads, which keeps the image small.",
+        "CI runs as a user that is not root.",
+    )
+    thing = "a CI image"
+    parts = "Python {version}; folder {folder}; tools {tools}"
+    train = (
+        "dockerfile CI image Python {version} folder {folder} tools {tools}",
+        "We want to run {tools} in CI with Python {version}, folder {folder}. Write the Dockerfile.",
+        "How do I run {tools} in CI? Python {version}, folder {folder}. Give me the Dockerfile.",
+    )
+    held = ("In CI with Python {version}, I want to run {tools}, folder {folder}. Make a Dockerfile.",)
+    TOOLS = "ruff pytest mypy black tox nox bandit yamllint checkov flake8 pylint coverage".split()
+
+    def sample(self, rng):
+        tools = rng.sample(self.TOOLS, rng.randint(1, 2))
+        return {
+            "version": rng.choice(PYTHONS),
+            "folder": rng.choice(FOLDERS),
+            "tools": [f"{tool}=={rng.randint(0, 24)}.{rng.randint(0, 20)}.{rng.randint(0, 9)}" for tool in tools],
+        }
+
+    def slots(self, p):
+        return {**p, "tools": words.listing(p["tools"])}
+
+    def dockerfile_facts(self, p):
+        return {"image/from": f"python:{p['version']}-slim", "image/workdir": p["folder"]}
+
+    def check(self, p, parsed, kind):
+        runs = find(parsed, "image/runs")
+        got = sorted(re.findall(r"[\w-]+==[\w.]+", " ".join(runs if isinstance(runs, list) else [])))
+        problems = super().check(p, parsed, kind)
+        return problems if got == sorted(p["tools"]) else [*problems, f"tools: {got}, asked for {p['tools']}"]
+
+    def dockerfile(self, p):
+        install = f"RUN pip install --no-cache-dir {' '.join(p['tools'])}\n"
+        return f"FROM python:{p['version']}-slim\n{install}WORKDIR {p['folder']}\nUSER nobody\n"

@@ -123,7 +123,10 @@ class Sidecar(Intent):
         "pod {name}.",
         "Set up {name} as a {tool} pod of {image} with the sidecar {sidecar} and the shared folder {path}.",
     )
-    held = ("In {tool}, I want a pod called {name} that runs {image} and the sidecar {sidecar}; both share the folder {path}.",)
+    held = (
+        "In {tool}, I want a pod called {name} that runs {image} and the sidecar {sidecar}; both share the folder "
+        "{path}.",
+    )
 
     def sample(self, rng):
         return {

@@ -2,7 +2,6 @@
 
 from acorn.recipes.iac import words
 from acorn.recipes.iac.intents.intent import Intent
-from acorn.recipes.iac.render.hcl import Block, resource
 from acorn.recipes.iac.render.manifest import documents, manifest
 
 GROUPS = {  # resource -> the API group it is in
@@ -37,7 +36,7 @@ def rule_facts(kind: str, p: dict) -> dict:
 
 
 class ServiceAccount(Intent):
-    name, kinds, title = "service-account", ("kubernetes",), "service account"
+    name, kinds, title = "pod-account", ("kubernetes",), "service account"
     notes = (
         "A service account is who a pod is when it talks to the cluster.",
         "Without a token in the pod, whoever breaks in can't ask the cluster for anything.",
@@ -69,22 +68,10 @@ class ServiceAccount(Intent):
             "ServiceAccount/automountServiceAccountToken": False if p["tokenless"] else None,
         }
 
-    def terraform_facts(self, p):
-        return {
-            "kubernetes_service_account/metadata/name": p["name"],
-            "kubernetes_service_account/metadata/namespace": p["namespace"],
-            "kubernetes_service_account/automount_service_account_token": False if p["tokenless"] else None,
-        }
-
     def kubernetes(self, p):
         metadata = {"name": p["name"], "namespace": p["namespace"]}
         token = {"automountServiceAccountToken": False} if p["tokenless"] else {}
         return manifest({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, **token})
-
-    def terraform(self, p):
-        metadata = {"metadata": Block(name=p["name"], namespace=p["namespace"])}
-        token = {"automount_service_account_token": False} if p["tokenless"] else {}
-        return resource("kubernetes_service_account", {**metadata, **token})
 
 
 class RoleBinding(Intent):

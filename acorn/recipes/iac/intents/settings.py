@@ -109,27 +109,17 @@ class Secret(Intent):
     def kubernetes_facts(self, p):
         return {"Secret/metadata/name": p["name"], "Secret/metadata/namespace": p["namespace"]}
 
-    def terraform_facts(self, p):
-        return {
-            "kubernetes_secret/metadata/name": p["name"],
-            "kubernetes_secret/metadata/namespace": p["namespace"],
-        }
-
     def check(self, p, parsed, kind):
         """The keys have to be there; nobody asked for their values."""
-        paths = ["kubernetes_secret/data"] if kind == "terraform" else ["Secret/stringData", "Secret/data"]
-        got = sorted(key for path in paths if isinstance(found := find(parsed, path), dict) for key in found)
+        found = [find(parsed, f"Secret/{place}") for place in ("stringData", "data")]
+        got = sorted(key for one in found if isinstance(one, dict) for key in one)
         problems = super().check(p, parsed, kind)
-        return problems if got == sorted(p["keys"]) else [*problems, f"{paths[0]}: {got}, asked for {p['keys']}"]
+        return problems if got == sorted(p["keys"]) else [*problems, f"Secret: keys {got}, asked for {p['keys']}"]
 
     def kubernetes(self, p):
         metadata = {"name": p["name"], "namespace": p["namespace"]}
         values = dict.fromkeys(p["keys"], PLACEHOLDER)
         return manifest({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values})
-
-    def terraform(self, p):
-        metadata = Block(name=p["name"], namespace=p["namespace"])
-        return resource("kubernetes_secret", {"metadata": metadata, "data": dict.fromkeys(p["keys"], PLACEHOLDER)})
 
 
 class Namespace(Intent):
@@ -178,4 +168,5 @@ class Namespace(Intent):
 
     def ansible(self, p):
         arguments = {"state": "present", "definition": self.wanted(p)}
-        return play("localhost", {"Create the namespace": {"kubernetes.core.k8s": arguments}}, become=False)
+        tasks = {"Create the namespace": {"kubernetes.core.k8s": arguments}}
+        return play("Set up a namespace", "localhost", tasks, become="")

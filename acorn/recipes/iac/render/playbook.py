@@ -3,9 +3,16 @@
 from acorn.recipes.iac.render.manifest import manifest
 
 
-def play(hosts: str, tasks: dict[str, dict], handlers: dict[str, dict] | None = None, become: bool = True) -> str:
-    """A task's dict may hold what stands beside its module, such as notify, after it."""
-    body = {"hosts": hosts, **({"become": True} if become else {}), "tasks": _named(tasks)}
+def play(
+    name: str, hosts: str, tasks: dict[str, dict], handlers: dict[str, dict] | None = None, become: str = "root"
+) -> str:
+    """Beside its module, a task may hold what stands after it, such as notify. `become` '' stays who logs in."""
+    body = {"name": name, "hosts": hosts}
+    if become:
+        body["become"] = True
+    if become not in ("", "root"):
+        body["become_user"] = become
+    body["tasks"] = _named(tasks)
     return manifest([{**body, **({"handlers": _named(handlers)} if handlers else {})}])
 
 
