@@ -1,4 +1,4 @@
-"""Statements of IAM policies in one form: of JSON, of jsonencode, of data.aws_iam_policy_document, of CloudFormation."""
+"""Statements of IAM policies in one form: of JSON, jsonencode, data.aws_iam_policy_document and CloudFormation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -51,8 +51,8 @@ class Hit:
 @dataclass
 class Item:
     """
-    One thing that rules look at: a resource, a manifest, a container, an instruction, a task. `type` is what rules name:
-    aws_s3_bucket, data.aws_iam_policy_document, AWS::S3::Bucket, k8s/container, docker/RUN, compose/service,
+    One thing that rules look at: a resource, a manifest, a container, an instruction, a task. `type` is what rules
+    name: aws_s3_bucket, data.aws_iam_policy_document, AWS::S3::Bucket, k8s/container, docker/RUN, compose/service,
     ansible/copy. `place` gives the line and column of a path in the body, from 1.
     """
 
@@ -89,7 +89,8 @@ class Rule:
     checks: dict[str, Check]
     why: str
     remedy: str
-    links: tuple[str, ...] = ()  # the same check elsewhere: checkov's id, a section of a CIS benchmark
+    # The same check elsewhere: checkov's id, a section of CIS AWS 3.0, Kubernetes 1.8 or Docker 1.6, hadolint's id.
+    links: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -239,6 +240,11 @@ def there(path: str, note: str = "is there") -> Check:
                 yield Hit(where, f"{label(where)} {note}")
 
     return check
+
+
+def itself(note: str) -> Check:
+    """That there is such a thing is the finding."""
+    return lambda item: [Hit((), note)]
 
 
 def every(*checks: Check) -> Check:

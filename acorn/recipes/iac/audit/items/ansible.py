@@ -10,9 +10,10 @@ from acorn.recipes.iac.audit.rule import Item
 
 LISTS = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always")
 KEYWORDS = set(
-    "name when with_items loop loop_control register become become_user become_method become_flags become_exe tags vars "
-    "args notify listen ignore_errors ignore_unreachable no_log changed_when failed_when until retries delay delegate_to "
-    "delegate_facts run_once environment check_mode diff connection remote_user port async poll throttle timeout "
+    "name when with_items loop loop_control register become become_user become_method become_flags become_exe tags "
+    "vars args notify listen ignore_errors ignore_unreachable no_log changed_when failed_when until retries delay "
+    "delegate_to delegate_facts run_once environment check_mode diff connection remote_user port async poll throttle "
+    "timeout "
     "any_errors_fatal module_defaults collections debugger local_action action block rescue always with_dict "
     "with_fileglob with_first_found with_together with_subelements with_sequence with_nested with_flattened "
     "with_indexed_items with_random_choice with_lines with_list".split()

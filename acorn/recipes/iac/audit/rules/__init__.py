@@ -6,9 +6,13 @@ from functools import cache
 from acorn.recipes.iac.audit.rule import Rule, kind_of
 
 AREAS = (
-    "aws_storage", "aws_network", "aws_identity", "aws_data", "aws_compute", "azure", "google", "terraform",
-    "kubernetes_pods", "kubernetes_access", "dockerfile", "compose", "ansible", "crossplane", "cloudformation",
+    "aws_storage", "aws_network", "aws_identity", "aws_data", "aws_compute", "azure", "azure_compute", "google",
+    "google_data", "google_clusters", "terraform", "kubernetes_pods", "kubernetes_access", "dockerfile", "compose",
+    "ansible", "ansible_hosts", "crossplane", "cloudformation",
 )  # fmt: skip
+
+
+EVERY = {"terraform": "terraform/*", "cloudformation": "cfn/*", "ansible": "ansible/*"}  # kind -> rules for every item
 
 
 @cache
@@ -34,4 +38,4 @@ def by_type() -> dict[str, tuple]:
 
 def checks(type_: str) -> tuple:
     """((rule, check), ...) for an item; those for every item of its kind too."""
-    return by_type().get(type_, ()) + by_type().get(f"{kind_of(type_)}/*", ())
+    return by_type().get(type_, ()) + by_type().get(EVERY.get(kind_of(type_), ""), ())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from acorn.recipes.iac.audit.images import floats
 from acorn.recipes.iac.audit.rule import Hit, Item, Rule, every, listed, matches, must, never, unknown
 
 OLD_RUNTIMES = (
@@ -46,12 +47,37 @@ def privileged(item: Item) -> Iterator[Hit]:
 
 
 def floating(item: Item) -> Iterator[Hit]:
-    from acorn.recipes.iac.audit.images import floats
-
     for path, one in containers(item):
         name = "image" if "image" in one else "Image"
         if floats(one.get(name)):
             yield Hit((*path, name), f"the image is {one[name]!r}")
+
+
+def no_insights(item: Item) -> Iterator[Hit]:
+    for one in listed(item.body.get("setting")):
+        if isinstance(one, dict) and (unknown(one.get("value")) or one.get("value") in ("enabled", "enhanced")):
+            return
+    yield Hit(("setting",), "containerInsights is not enabled")
+
+
+def plain_secrets(item: Item) -> Iterator[Hit]:
+    config = item.body.get("encryption_config")
+    if not unknown(config) and not any(isinstance(one, dict) and one.get("resources") for one in listed(config)):
+        yield Hit(("encryption_config",), "has no encryption_config for secrets")
+
+
+def few_logs(item: Item) -> Iterator[Hit]:
+    types = item.body.get("enabled_cluster_log_types")
+    if not unknown(types) and not {"api", "audit", "authenticator"} <= set(map(str, listed(types))):
+        yield Hit(("enabled_cluster_log_types",), "api, audit and authenticator are not all logged")
+
+
+def open_nodes(item: Item) -> Iterator[Hit]:
+    access = item.body.get("remote_access")
+    for index, one in enumerate(listed(access)):
+        if isinstance(one, dict) and one.get("ec2_ssh_key") and not one.get("source_security_group_ids"):
+            path = ("remote_access", index) if isinstance(access, list) else ("remote_access",)
+            yield Hit((*path, "ec2_ssh_key"), "SSH has no source_security_group_ids")
 
 
 RULES = (
@@ -132,10 +158,7 @@ RULES = (
         "Cluster without container insights",
         "low",
         {
-            "aws_ecs_cluster": lambda item: (
-                [] if any(among_insights(one) for one in listed(item.body.get("setting")))
-                else [Hit(("setting",), "containerInsights is not enabled")]
-            ),
+            "aws_ecs_cluster": no_insights,
         },
         "Crashes and attacks leave no measurements.",
         'Add setting { name = "containerInsights" value = "enabled" }.',
@@ -171,11 +194,7 @@ RULES = (
         "EKS secrets without encryption",
         "medium",
         {
-            "aws_eks_cluster": lambda item: (
-                [] if any("secrets" in listed(one.get("resources")) for one in listed(item.body.get(
-                    "encryption_config")) if isinstance(one, dict)) or unknown(item.body.get("encryption_config"))
-                else [Hit(("encryption_config",), "has no encryption_config for secrets")]
-            ),
+            "aws_eks_cluster": plain_secrets,
             "AWS::EKS::Cluster": must("EncryptionConfig"),
         },
         "Secrets lie in etcd without a key of yours.",
@@ -187,11 +206,7 @@ RULES = (
         "EKS without logs of its control plane",
         "low",
         {
-            "aws_eks_cluster": lambda item: (
-                [] if unknown(item.body.get("enabled_cluster_log_types"))
-                or {"api", "audit", "authenticator"} <= set(map(str, listed(item.body.get("enabled_cluster_log_types"))))
-                else [Hit(("enabled_cluster_log_types",), "api, audit and authenticator are not all logged")]
-            ),
+            "aws_eks_cluster": few_logs,
             "AWS::EKS::Cluster": must("Logging/ClusterLogging/EnabledTypes"),
         },
         "Nobody can say who did what in the cluster.",
@@ -203,13 +218,7 @@ RULES = (
         "Nodes that everybody may reach by SSH",
         "high",
         {
-            "aws_eks_node_group": lambda item: (
-                Hit((*path, "ec2_ssh_key"), "SSH has no source_security_group_ids")
-                for path, access in item.find("remote_access?")
-                for path, access in ([(path, access)] if isinstance(access, dict)
-                                     else [((*path, index), one) for index, one in enumerate(listed(access))])
-                if isinstance(access, dict) and access.get("ec2_ssh_key") and not access.get("source_security_group_ids")
-            ),
+            "aws_eks_node_group": open_nodes,
         },
         "Without source groups, port 22 of every node is opened to the internet.",
         "Set source_security_group_ids, or drop the key and use Session Manager.",
@@ -267,10 +276,3 @@ RULES = (
         "Fetch by https and check a digest.",
     ),
 )  # fmt: skip
-
-
-def among_insights(setting) -> bool:
-    return isinstance(setting, dict) and (
-        unknown(setting.get("value", ""))
-        or (setting.get("name") == "containerInsights" and setting.get("value") in ("enabled", "enhanced"))
-    )

@@ -1,6 +1,8 @@
 """AWS: databases, caches, queues, topics, streams, logs."""
 
-from acorn.recipes.iac.audit.rule import Rule, at_least, every, must, never, unless
+from collections.abc import Iterator
+
+from acorn.recipes.iac.audit.rule import Fix, Hit, Item, Rule, at_least, every, listed, must, never, unless
 
 DATABASES = ("aws_db_instance", "aws_rds_cluster", "aws_docdb_cluster", "aws_neptune_cluster")
 CFN_DATABASES = ("AWS::RDS::DBInstance", "AWS::RDS::DBCluster", "AWS::DocDB::DBCluster", "AWS::Neptune::DBCluster")
@@ -8,6 +10,13 @@ DOMAINS = ("aws_opensearch_domain", "aws_elasticsearch_domain")
 # A copy takes these from its source, an instance of Aurora from its cluster.
 COPY = ("replicate_source_db?", ())
 CFN_MEMBER = ("DBClusterIdentifier?", ())
+
+
+def plain_documents(item: Item) -> Iterator[Hit]:
+    for index, one in enumerate(listed(item.body.get("parameter"))):
+        if isinstance(one, dict) and one.get("name") == "tls" and one.get("value") == "disabled":
+            yield Hit(("parameter", index, "value"), "tls is disabled", Fix(("parameter", index, "value"), "enabled"))
+
 
 RULES = (
     Rule(
@@ -263,10 +272,7 @@ RULES = (
         "Database that answers without TLS",
         "medium",
         {
-            "aws_docdb_cluster_parameter_group": lambda item: (
-                hit for hit in never("parameter?/value", "disabled", fix="enabled")(item)
-                if str(item.get("parameter/name", "")).lower() == "tls"
-            ),
+            "aws_docdb_cluster_parameter_group": plain_documents,
         },
         "Passwords and rows can be read on the way.",
         'Set the parameter tls to "enabled".',

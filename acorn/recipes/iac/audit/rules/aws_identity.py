@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from acorn.recipes.iac.audit import policy
-from acorn.recipes.iac.audit.rule import Hit, Item, Rule, at_least, every, must, never, there
+from acorn.recipes.iac.audit.rule import Hit, Item, Rule, at_least, every, itself, must, never, there
 
 IDENTITY = {
     "aws_iam_policy": ("policy",),
@@ -155,8 +155,8 @@ RULES = (
         "Rights given to a single user",
         "low",
         {
-            "aws_iam_user_policy": lambda item: [Hit((), "a policy of one user")],
-            "aws_iam_user_policy_attachment": lambda item: [Hit((), "a policy of one user")],
+            "aws_iam_user_policy": itself("a policy of one user"),
+            "aws_iam_user_policy_attachment": itself("a policy of one user"),
             "aws_iam_policy_attachment": there("users", "get the policy directly"),
             "AWS::IAM::Policy": there("Users?", "get the policy directly"),
             "AWS::IAM::User": every(
@@ -172,8 +172,8 @@ RULES = (
         "Long-lived access key",
         "low",
         {
-            "aws_iam_access_key": lambda item: [Hit((), "an access key that lasts until somebody deletes it")],
-            "AWS::IAM::AccessKey": lambda item: [Hit((), "an access key that lasts until somebody deletes it")],
+            "aws_iam_access_key": itself("an access key that lasts until somebody deletes it"),
+            "AWS::IAM::AccessKey": itself("an access key that lasts until somebody deletes it"),
         },
         "Keys leak, and this one also stands in the state.",
         "Use roles, OIDC for CI, or IAM Identity Center.",

@@ -9,7 +9,9 @@ from acorn.recipes.iac.audit.rule import (
     Hit,
     Item,
     Rule,
+    among,
     every,
+    itself,
     listed,
     matches,
     must,
@@ -46,6 +48,13 @@ def plain_listener(item: Item) -> Iterator[Hit]:
                    ("HTTPS", "#{PROTOCOL}") for one in found):  # fmt: skip
                 return
         yield Hit(("Protocol" if cfn else "protocol",), "answers in plain HTTP and does not redirect")
+
+
+def open_method(item: Item) -> Iterator[Hit]:
+    """Neither a login nor a key; browsers ask with OPTIONS before they have either."""
+    free = item.body.get("authorization") == "NONE" and not among(item.body.get("api_key_required", False), (True,))
+    if free and item.body.get("http_method") != "OPTIONS":
+        yield Hit(("authorization",), "authorization is 'NONE'")
 
 
 def endpoint_open(item: Item) -> Iterator[Hit]:
@@ -115,8 +124,8 @@ RULES = (
         "Default network in use",
         "medium",
         {
-            "aws_default_vpc": lambda item: [Hit((), "manages the default VPC")],
-            "aws_default_subnet": lambda item: [Hit((), "manages a default subnet")],
+            "aws_default_vpc": itself("manages the default VPC"),
+            "aws_default_subnet": itself("manages a default subnet"),
             "data.aws_vpc": never("default", True),
         },
         "All its subnets are public and everything in the account that names no network lands there.",
@@ -258,16 +267,7 @@ RULES = (
         "API method that asks nobody who they are",
         "medium",
         {
-            "aws_api_gateway_method": when(
-                "authorization",
-                ("NONE",),
-                lambda item: (
-                    []
-                    if item.body.get("http_method") == "OPTIONS"
-                    or item.body.get("api_key_required") not in (None, False, "false")
-                    else [Hit(("authorization",), "authorization is 'NONE'")]
-                ),
-            ),
+            "aws_api_gateway_method": open_method,
             "aws_apigatewayv2_route": never("authorization_type", "NONE"),
             "aws_lambda_function_url": never("authorization_type", "NONE", fix="AWS_IAM"),
             "AWS::Lambda::Url": never("AuthType", "NONE", fix="AWS_IAM"),
