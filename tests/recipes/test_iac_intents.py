@@ -10,7 +10,7 @@ from acorn.recipes.iac import validate
 from acorn.recipes.iac.intents import INTENTS, PAIRS
 
 SAMPLES = 25
-LONGEST = 1200  # characters of an answer
+LONGEST = 1350  # characters of an answer
 DEFAULTS = re.compile(r"final_snapshot|secretName|USER|npm ci|-dead\"")  # lines that nobody asked for
 intents = pytest.mark.parametrize("intent", INTENTS.values(), ids=list(INTENTS))
 pairs = pytest.mark.parametrize("intent, kind", PAIRS, ids=[f"{intent.name}-{kind}" for intent, kind in PAIRS])
@@ -50,7 +50,7 @@ def test_check_sees_a_change_of_any_parameter(intent, kind):
             seen = problems(intent, p, intent.render(changed, kind), kind)
             assert seen, f"{key}: {p[key]} -> {other[key]} was not seen"
             changes[key] += 1
-    assert min(count for key, count in changes.items() if key != "cloud" or intent.kinds[0] == kind) >= 4, changes
+    assert min(count for key, count in changes.items() if key != "cloud") >= 2, changes
 
 
 @pairs
@@ -61,7 +61,8 @@ def test_check_sees_a_change_in_the_text(intent, kind):
         p = sample(intent, rng, kind)
         text = intent.render(p, kind)
         checked = []
-        said = [str(p[key]) for key in p if key != "cloud" and isinstance(p[key], str | int) and p[key] not in (True, False)]
+        values = {key: value for key, value in p.items() if key != "cloud" and not isinstance(value, bool)}
+        said = [str(value) for value in values.values() if isinstance(value, str | int)]
         for value in said:
             whole = re.compile(rf"(?<![\w.-]){re.escape(value)}(?![\w-]|\.\w)")
             other = str(int(value) + 1) if value.isdecimal() else value[:-1] + ("y" if value[-1] != "y" else "z")
@@ -120,7 +121,7 @@ def test_checks_with_rules_of_their_own(name):
         assert problems(intent, p, text.replace("aws_sqs_queue.dead.arn", '"arn"'), kind)
         assert problems(intent, p, text[: text.index('\nresource "aws_sqs_queue" "dead"')], kind)
     if name == "network":
-        p = draw(lambda p: p["subnets"] == 2)
+        p = draw(lambda p: p["subnets"] == 2 and p["cloud"] == "aws")
         text = intent.render(p, kind)
         start = text.index('resource "aws_subnet"')
         subnet = (

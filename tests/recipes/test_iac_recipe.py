@@ -128,7 +128,8 @@ def test_answers_to_other_requests_are_not_right():
 
 
 def test_more_than_was_asked_is_not_right():
-    p = {"name": "mail-api", "environment": "dev", "versioning": False, "kms": False}
+    place = {"cloud": "aws", "environment": "dev", "group": None, "region": None}
+    p = place | {"name": "mail-api", "versioning": False, "kms": False}
     one = Example("", "terraform", {"intent": "bucket", "params": p})
     answer = INTENTS["bucket"].render(p, "terraform")
     assert RECIPE.task.grade(one, answer).right

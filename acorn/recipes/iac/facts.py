@@ -25,6 +25,34 @@ class Refers(str):
     """An expression that names this resource type, whatever its label: Refers('aws_vpc') fits ${aws_vpc.main.id}."""
 
 
+class Like(str):
+    """A string that matches this pattern as a whole."""
+
+
+class Each:
+    """
+    A list of as many items as given, in any order, each with its own facts: Each({"type": "A"}, {"type": "B"}). Where
+    the list has one item, a path goes on into it, so there one dict of facts is enough.
+    """
+
+    def __init__(self, *facts: dict):
+        self.facts = facts
+
+    def __repr__(self) -> str:
+        return f"{len(self.facts)} of them: {', '.join(map(str, self.facts))}"
+
+    def fits(self, got) -> bool:
+        left = list(got) if isinstance(got, list) else [got]
+        if len(left) != len(self.facts):
+            return False
+        for facts in self.facts:
+            fitting = [one for one in left if not compare(facts, one)]
+            if not fitting:
+                return False
+            left.remove(fitting[0])
+        return True
+
+
 def find(parsed, path: str):
     """The value at 'a/b/c'. A list of exactly one item is looked through; of several, the whole list is returned."""
     for part in path.split("/"):
@@ -50,12 +78,16 @@ def compare(facts: dict, parsed) -> list[str]:
 def same(want, got) -> bool:
     if want is None:
         return got is MISSING or got is None or got == []
+    if isinstance(want, Each):
+        return want.fits(got)
     if isinstance(want, bool):
         return got is want or got == str(want).lower()
     if isinstance(got, bool):
         return False
     if isinstance(want, Refers):
         return isinstance(got, str) and re.fullmatch(rf"\$\{{{want}\.\w+(\[[^\]]+\])?\.\w+\}}", got) is not None
+    if isinstance(want, Like):
+        return isinstance(got, str) and re.fullmatch(want, got) is not None
     if isinstance(want, Quantity):
         return quantity(want) == quantity(got)
     if isinstance(want, dict):

@@ -6,11 +6,12 @@ one of the lists. An (intent, kind) pair is one thing that a model learns to wri
 import importlib
 
 from acorn.recipes.iac.intents.intent import Intent, Phrasing
+from acorn.recipes.iac.validate import KINDS
 
 __all__ = ["INTENTS", "PAIRS", "Intent", "Phrasing"]
 
-CLOUD = "storage machines access".split()
-CLUSTER = "workloads jobs pods scaling routes settings limits rights images".split()
+CLOUD = "storage messages networks machines databases access domains watch secrets clusters modules".split()
+CLUSTER = "workloads jobs pods scaling routes settings limits rights images builds".split()
 
 
 def _found() -> dict[str, Intent]:
@@ -27,4 +28,6 @@ def _found() -> dict[str, Intent]:
 
 
 INTENTS: dict[str, Intent] = _found()
-PAIRS: tuple[tuple[Intent, str], ...] = tuple(pair for intent in INTENTS.values() for pair in intent.pairs())
+PAIRS: tuple[tuple[Intent, str], ...] = tuple(
+    pair for intent in INTENTS.values() for pair in intent.pairs() if pair[1] in KINDS
+)

@@ -1,9 +1,11 @@
-"""Terraform, AWS: a network, a virtual machine, a relational database."""
+"""What computes: a virtual machine, a group that grows, a function, a container service, a disk."""
 
 from acorn.recipes.iac import words
-from acorn.recipes.iac.facts import MISSING, Refers, compare, find, same
+from acorn.recipes.iac.facts import Refers
+from acorn.recipes.iac.intents.clouds import Clouded, azure
 from acorn.recipes.iac.intents.intent import Intent
-from acorn.recipes.iac.render.hcl import Block, Ref, data, resource
+from acorn.recipes.iac.render.cloudformation import get, stack
+from acorn.recipes.iac.render.hcl import Block, Ref, data, jsonencode, resource, variable
 
 IMAGES = {  # what people say -> the public SSM parameter that always holds the newest image
     "Amazon Linux 2023": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
@@ -12,95 +14,14 @@ IMAGES = {  # what people say -> the public SSM parameter that always holds the 
     "Debian 12": "/aws/service/debian/release/12/latest/amd64",
 }
 TYPES = "t3.micro t3.small t3.medium t3.large m5.large m6i.large m7i.xlarge c6i.large c7i.xlarge r6i.large".split()
-CLASSES = (
-    "db.t3.micro db.t3.small db.t3.medium db.t4g.small db.t4g.large db.m6g.large db.m7g.large db.r6g.large".split()
-)
-ENGINES = {
-    "postgres": ("14", "15", "16", "17"),
-    "mysql": ("8.0", "8.4"),
-    "mariadb": ("10.6", "10.11", "11.4"),
-}
+RUNTIMES = "python3.11 python3.12 python3.13 nodejs20.x nodejs22.x".split()
+ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
-class Network(Intent):
-    name, kinds, title = "network", ("terraform",), "VPC with subnets"
-    notes = (
-        "The subnets are cut out of the network by cidrsubnet, 256 addresses each in a /16.",
-        "An internet gateway is what lets machines in the network reach the internet.",
-        "Choose a range that no other network uses, or the two can't be connected later.",
-    )
-    parts = "name {name}; [CIDR|range] {cidr}; {subnets} subnets; {plus}"
-    train = (
-        "[Write|Create|Make] a {tool} VPC [named|called] {name} with CIDR {cidr} and {subnets} subnets{plus}.",
-        "I need a VPC in {tool}: name {name}, range {cidr}, {subnets} subnets{plus}.",
-        "{tool}: VPC {name}, {cidr}, {subnets} subnets{plus}",
-        "vpc {name} {cidr} with {subnets} subnets{plus}, {tool}",
-        "[Please write|Give me] {tool} for a network called {name} that has {subnets} subnets in {cidr}{plus}.",
-        "We need {subnets} subnets in a new VPC{plus}. The CIDR is {cidr}. [Call|Name] it {name}. Use {tool}.",
-        "[Can|Could] you write the {tool} for an AWS network {cidr} with {subnets} subnets{plus}? Name it {name}.",
-        "Set up {name}, a VPC [with|in] {tool}: {subnets} subnets, CIDR {cidr}{plus}.",
-        f"vpc in {{tool}}, <{parts}>",
-        f"{{tool}} for a network: <{parts}>",
-        f"Please create a VPC in AWS with {{tool}}: <{parts}>.",
-        f"What is the {{tool}} for a VPC with <{parts}>?",
-        "{cidr}, {subnets} subnets{plus}: a VPC named {name}, {tool}",
-        "How do I write a VPC{extras} in {tool}? The range is {cidr}, there are {subnets} subnets, its name is "
-        "{name}.",
-        "{name} is a new AWS network with {subnets} subnets, CIDR {cidr}{plus}. Write it in {tool}.",
-    )
-    held = (
-        "Please make the VPC {name} with {tool}; the CIDR is {cidr} and it has {subnets} subnets{plus}.",
-        "In {tool}, I want a network with {subnets} subnets{plus}, range {cidr}, called {name}.",
-        "[Can|Could] you set up the network {name} in {tool}? We need {subnets} subnets in {cidr}{plus}.",
-    )
-
-    def sample(self, rng):
-        private = [f"10.{n}.0.0/16" for n in range(0, 256, 4)] + [f"172.{n}.0.0/16" for n in range(16, 32)]
-        return {
-            "name": words.name(rng),
-            "cidr": rng.choice(private),
-            "subnets": rng.randint(2, 8),
-            "gateway": rng.random() < 0.5,
-        }
-
-    def options(self, p):
-        return ["an internet gateway"] * p["gateway"]
-
-    def terraform_facts(self, p):
-        return {
-            "aws_vpc/cidr_block": p["cidr"],
-            "aws_vpc/tags/Name": p["name"],
-            "aws_internet_gateway/vpc_id": Refers("aws_vpc") if p["gateway"] else None,
-        }
-
-    companions = ("aws_subnet",)
-
-    def check(self, p, parsed, kind):
-        """Subnets count by `count` or one by one."""
-        problems = super().check(p, parsed, kind)
-        subnets = parsed.get("aws_subnet", [])
-        counts = [1 if (n := find(subnet, "count")) is MISSING else n for subnet in subnets]
-        total = sum(n for n in counts if isinstance(n, int))
-        if total != p["subnets"]:
-            problems.append(f"aws_subnet: {total} of them, asked for {p['subnets']}")
-        for subnet in subnets:
-            problems += compare({"vpc_id": Refers("aws_vpc")}, subnet)
-            if find(subnet, "cidr_block") is MISSING:
-                problems.append("aws_subnet/cidr_block: missing")
-        return problems
-
-    def terraform(self, p):
-        vpc = resource("aws_vpc", {"cidr_block": p["cidr"], "enable_dns_hostnames": True, "tags": {"Name": p["name"]}})
-        subnet = resource(
-            "aws_subnet",
-            {
-                "count": p["subnets"],
-                "vpc_id": Ref("aws_vpc.this.id"),
-                "cidr_block": Ref("cidrsubnet(aws_vpc.this.cidr_block, 8, count.index)"),
-            },
-        )
-        gateway = [resource("aws_internet_gateway", {"vpc_id": Ref("aws_vpc.this.id")})] if p["gateway"] else []
-        return "\n".join([vpc, subnet, *gateway])
+def trust(service: str) -> dict:
+    """The policy that lets a service of AWS take on a role."""
+    return {"Version": "2012-10-17", "Statement": [{**ASSUME, "Principal": {"Service": f"{service}.amazonaws.com"}}]}
 
 
 class Instance(Intent):
@@ -110,32 +31,17 @@ class Instance(Intent):
         "The root disk is encrypted, and the metadata service asks for a token (IMDSv2).",
         "The instance type fixes how many processors and how much memory the machine has.",
     )
-    parts = "name {name}; [type |]{type}; {os}; [disk {disk} GB|{disk} GB disk]; {plus}"
+    thing = "[an EC2 instance|a machine on AWS|an EC2 machine]"
+    parts = "[name|called] {name}; [type |]{type}; {os}; [disk {disk} GB|{disk} GB disk]; {plus}"
     train = (
-        "[Write|Create|Make] a {tool} EC2 instance [named|called] {name}, type {type}, with {os} and a {disk} GB "
-        "disk{plus}.",
-        "I need an EC2 instance in {tool}: name {name}, {type}, {os}, {disk} GB disk{plus}.",
         "{tool}: EC2 instance {name}, {os}, {type}, {disk} GB{plus}",
         "ec2 {type} {name}, {os}, disk {disk} GB{plus}, {tool}",
-        "[Please write|Give me] {tool} for a machine called {name} that runs {os} on {type}. The disk has {disk} "
+        "[Please write|Give me] {code} for a machine called {name} that runs {os} on {type}. The disk has {disk} "
         "GB{plus}.",
-        "We need a new {os} machine on AWS, type {type}, root disk {disk} GB{plus}. [Call|Name] it {name}. Use "
-        "{tool}.",
-        "[Can|Could] you write the {tool} for a {type} instance with {disk} GB of disk{plus}? Name it {name}; it "
-        "runs {os}.",
-        "Set up {name}, an EC2 instance [with|in] {tool}: {os}, {disk} GB disk, type {type}{plus}.",
-        f"ec2 instance in {{tool}}: <{parts}>",
-        f"{{tool}} for a machine on AWS: <{parts}>",
-        f"Please create an EC2 instance with {{tool}}, <{parts}>.",
-        f"What is the {{tool}} for an EC2 instance with <{parts}>?",
-        "{disk} GB disk, {os}{plus}: write the {type} instance {name} in {tool}.",
         "How do I run {os} on EC2{extras}? The disk has {disk} GB, the type is {type}, the name {name}. Use {tool}.",
-        "{name}: EC2, {type}, disk {disk} GB, {os}{plus}, {tool}",
     )
     held = (
-        "Please make the EC2 instance {name} with {tool}; type {type}, {disk} GB disk, {os}{plus}.",
         "In {tool}, I want a machine with {os}, named {name}. The type is {type} and the disk has {disk} GB{plus}.",
-        "{tool} ec2 instance {name}, type {type}, {disk} GB disk, {os}{plus}",
     )
 
     def sample(self, rng):
@@ -172,100 +78,262 @@ class Instance(Intent):
         return data("aws_ssm_parameter", {"name": IMAGES[p["os"]]}) + "\n" + resource("aws_instance", body)
 
 
-class Database(Intent):
-    name, kinds, title = "database", ("terraform",), "RDS database"
+class ScalingGroup(Intent):
+    name, kinds, title = "scaling-group", ("terraform",), "autoscaling group with a launch template"
     notes = (
-        "AWS makes the password of the administrator and keeps it in Secrets Manager; it never stands in the code.",
-        "Storage is encrypted, and a last snapshot is taken when the database is deleted.",
-        "With several zones, a standby takes over when one zone fails.",
+        "The launch template says what a machine looks like, the group how many of them there are.",
+        "A machine that fails its health check is replaced.",
     )
-    parts = (
-        "name {name}; {engine} {version}; [class |]{size}; [storage |]{storage} GB; [backup {backup} days|{backup} "
-        "days of backups]; {plus}"
-    )
+    thing = "[an autoscaling group|an AWS autoscaling group]"
+    parts = "[name|called] {name}; [type |]{type}; [min|minimum] {least}; [max|maximum] {most}"
     train = (
-        "[Write|Create|Make] a {tool} RDS database [named|called] {name}: {engine} {version}, {size}, {storage} GB, "
-        "backups for {backup} days{plus}.",
-        "I need a {engine} {version} database in {tool}, name {name}, class {size}, storage {storage} GB, "
-        "{backup} days of backups{plus}.",
-        "{tool}: RDS {engine} {version} {name}, {size}, {storage} GB, backup {backup} days{plus}",
-        "rds {name} {engine} {version}, class {size}, {storage} GB storage, {backup} days backup{plus}, {tool}",
-        "[Please write|Give me] {tool} for a database called {name} on {size} with {storage} GB. It runs {engine} "
-        "{version} and "
-        "keeps backups for {backup} days{plus}.",
-        "We need {engine} {version} on RDS{extras}. [Call|Name] it {name}, class {size}, with {storage} GB of storage "
-        "and "
-        "{backup} days of backups. Use {tool}.",
-        "[Can|Could] you write the {tool} for a {size} database with {engine} {version}, {storage} GB and backups "
-        "for "
-        "{backup} days{plus}? Name it {name}.",
-        "Set up {name}, an RDS database [with|in] {tool}: {storage} GB, {engine} {version}, {size}, backup "
-        "{backup} days{plus}.",
-        f"rds in {{tool}}, <{parts}>",
-        f"{{tool}} for an RDS database: <{parts}>",
-        f"Please create a database in AWS with {{tool}}: <{parts}>.",
-        f"What is the {{tool}} for an RDS database with <{parts}>?",
-        "{storage} GB on {size}, {backup} days of backups{plus}: write the {engine} {version} database {name} in "
-        "{tool}.",
-        "How do I run {engine} {version} on RDS{extras}? Storage {storage} GB, class {size}, backups for {backup} "
-        "days, name {name}. Use {tool}.",
-        "{name}: RDS {engine} {version}, backup {backup} days, {storage} GB, {size}{plus}, {tool}",
+        "{tool}: autoscaling group {name}, {type}, {least} to {most}",
+        "We want to scale {type} machines from {least} to {most} with the autoscaling group {name}. Use {tool}.",
     )
-    held = (
-        "Please make the RDS database {name} with {tool}; {engine} {version} on {size}, storage {storage} GB, "
-        "backups for {backup} days{plus}.",
-        "In {tool}, I want a {engine} {version} database, class {size}, called {name}. It has {storage} GB and "
-        "keeps backups "
-        "for {backup} days{plus}.",
-        "[Can|Could] you set up {engine} {version} on RDS with {tool}? The name is {name}, the class is {size}, "
-        "storage "
-        "{storage} GB, {backup} days of backups{plus}.",
-    )
+    held = ("In {tool}, I want the autoscaling group {name} with {least} to {most} machines of type {type}.",)
 
     def sample(self, rng):
-        engine = rng.choice(list(ENGINES))
-        return {
-            "name": words.name(rng),
-            "engine": engine,
-            "version": rng.choice(ENGINES[engine]),
-            "size": rng.choice(CLASSES),
-            "storage": rng.choice((20, 30, 40, 50, 60, 80, 100, 150, 200, 250, 300, 400, 500)),
-            "backup": rng.choice((2, 3, 4, 5, 7, 10, 14, 21, 28, 30, 35)),
-            "multi_az": rng.random() < 0.4,
-        }
-
-    def options(self, p):
-        return ["multi AZ"] * p["multi_az"]
+        least = rng.randint(1, 5)
+        most = least + rng.randint(1, 12)
+        return {"name": words.name(rng), "type": rng.choice(TYPES), "least": least, "most": most}
 
     def terraform_facts(self, p):
+        group, template = "aws_autoscaling_group", "aws_launch_template"
         return {
-            "aws_db_instance/identifier": p["name"],
-            "aws_db_instance/engine": p["engine"],
-            "aws_db_instance/engine_version": p["version"],
-            "aws_db_instance/instance_class": p["size"],
-            "aws_db_instance/allocated_storage": p["storage"],
-            "aws_db_instance/backup_retention_period": p["backup"],
-            "aws_db_instance/multi_az": p["multi_az"] or None,
+            f"{template}/instance_type": p["type"],
+            f"{template}/image_id": "${var.ami_id}",
+            f"{group}/name": p["name"],
+            f"{group}/min_size": p["least"],
+            f"{group}/max_size": p["most"],
+            f"{group}/vpc_zone_identifier": "${var.subnet_ids}",
+            f"{group}/launch_template/id": Refers(template),
         }
-
-    def check(self, p, parsed, kind):
-        """multi_az = false says the same as leaving it out."""
-        problems = super().check(p, parsed, kind)
-        if not p["multi_az"] and same(False, find(parsed, "aws_db_instance/multi_az")):
-            problems = [one for one in problems if not one.startswith("aws_db_instance/multi_az:")]
-        return problems
 
     def terraform(self, p):
-        body = {
-            "identifier": p["name"],
-            "engine": p["engine"],
-            "engine_version": p["version"],
-            "instance_class": p["size"],
-            "allocated_storage": p["storage"],
-            "storage_encrypted": True,
-            "username": "app",
-            "manage_master_user_password": True,
-            "backup_retention_period": p["backup"],
-            "final_snapshot_identifier": p["name"] + "-final",
+        template = {
+            "image_id": Ref("var.ami_id"),
+            "instance_type": p["type"],
+            "metadata_options": Block(http_tokens="required"),
         }
-        return resource("aws_db_instance", {**body, "multi_az": True} if p["multi_az"] else body)
+        group = {
+            "name": p["name"],
+            "min_size": p["least"],
+            "max_size": p["most"],
+            "vpc_zone_identifier": Ref("var.subnet_ids"),
+            "launch_template": Block(id=Ref("aws_launch_template.this.id"), version="$Latest"),
+        }
+        return "\n".join(
+            [
+                variable("ami_id"),
+                variable("subnet_ids", type_="list(string)"),
+                resource("aws_launch_template", template),
+                resource("aws_autoscaling_group", group),
+            ]
+        )
+
+
+class Function(Intent):
+    name, kinds, title = "function", ("terraform", "cloudformation"), "Lambda function with its role"
+    notes = (
+        "The role lets the function write its logs and nothing else.",
+        "A function is billed for the time it runs and the memory it has.",
+        "The code is a zip file; the handler names the file and the function in it.",
+    )
+    thing = "[a Lambda function|an AWS Lambda]"
+    parts = (
+        "[name|called] {name}; [runtime |]{runtime}; [memory {memory}|{memory} MB]; "
+        "[timeout {timeout}|{timeout} seconds]"
+    )
+    train = (
+        "{tool}: Lambda {name}, {runtime}, {memory} MB, timeout {timeout}",
+        "How do I run {runtime} on Lambda? It has {memory} MB, timeout {timeout}, the name {name}. Use {tool}.",
+    )
+    held = ("In {tool}, I want the Lambda {name}, {runtime}, timeout {timeout} seconds, {memory} MB.",)
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "runtime": rng.choice(RUNTIMES),
+            "memory": rng.choice((128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3008)),
+            "timeout": rng.choice((3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 900)),
+        }
+
+    def terraform_facts(self, p):
+        function = "aws_lambda_function"
+        return {
+            f"{function}/function_name": p["name"],
+            f"{function}/runtime": p["runtime"],
+            f"{function}/memory_size": p["memory"],
+            f"{function}/timeout": p["timeout"],
+            f"{function}/role": Refers("aws_iam_role"),
+            "aws_iam_role/assume_role_policy/Statement/Principal/Service": "lambda.amazonaws.com",
+            "aws_iam_role_policy_attachment/role": Refers("aws_iam_role"),
+            "aws_iam_role_policy_attachment/policy_arn": LOGS,
+        }
+
+    def terraform(self, p):
+        function = {
+            "function_name": p["name"],
+            "role": Ref("aws_iam_role.this.arn"),
+            "runtime": p["runtime"],
+            "handler": "main.handler",
+            "filename": "main.zip",
+            "memory_size": p["memory"],
+            "timeout": p["timeout"],
+        }
+        role = {"name": p["name"] + "-role", "assume_role_policy": jsonencode(trust("lambda"))}
+        attachment = {"role": Ref("aws_iam_role.this.name"), "policy_arn": LOGS}
+        return "\n".join(
+            [
+                resource("aws_iam_role", role),
+                resource("aws_iam_role_policy_attachment", attachment),
+                resource("aws_lambda_function", function),
+            ]
+        )
+
+    def cloudformation_facts(self, p):
+        function = "AWS::Lambda::Function"
+        return {
+            f"{function}/FunctionName": p["name"],
+            f"{function}/Runtime": p["runtime"],
+            f"{function}/MemorySize": p["memory"],
+            f"{function}/Timeout": p["timeout"],
+            f"{function}/Role": Refers("AWS::IAM::Role"),
+            "AWS::IAM::Role/AssumeRolePolicyDocument/Statement/Principal/Service": "lambda.amazonaws.com",
+            "AWS::IAM::Role/ManagedPolicyArns": [LOGS],
+        }
+
+    def cloudformation(self, p):
+        function = {
+            "FunctionName": p["name"],
+            "Role": get("Role", "Arn"),
+            "Runtime": p["runtime"],
+            "Handler": "index.handler",
+            "Code": {
+                "ZipFile": "def handler(event, context): pass"
+                if "python" in p["runtime"]
+                else "exports.handler = () => {}"
+            },
+            "MemorySize": p["memory"],
+            "Timeout": p["timeout"],
+        }
+        role = {"AssumeRolePolicyDocument": trust("lambda"), "ManagedPolicyArns": [LOGS]}
+        return stack(Role=("AWS::IAM::Role", role), Function=("AWS::Lambda::Function", function))
+
+
+class ContainerService(Clouded):
+    name, kinds, title = "container-service", ("terraform",), "container service"
+    notes = (
+        "A container service runs an image without a machine of its own to look after.",
+        "Fargate tasks have an address in the subnets that the service is given.",
+    )
+    thing = "a container service"
+    things = {
+        "aws": "[an ECS service|an ECS service on Fargate]",
+        "azure": "[an Azure container app|a container app in Azure]",
+        "google": "[a Cloud Run service|a Google Cloud Run service]",
+    }
+    parts = "[name|called] {name}; [image |]{image}; port {port}; {where}"
+    train = (
+        "{tool}: {bare} {name}, {image}, port {port}, {where}",
+        "We want to run {image} on port {port} as {thing}, {where}. [Call|Name] it {name} and use {tool}.",
+    )
+    held = ("In {tool}, I want {thing} called {name}: image {image}, {where}, port {port}.",)
+
+    def sample(self, rng):
+        p = self.place(rng)
+        return {
+            **p,
+            "environment": None,
+            "tasks": rng.randint(2, 9) if p["cloud"] == "aws" else None,
+            "name": words.name(rng),
+            "image": words.image(rng),
+            "port": rng.choice(words.PORTS),
+        }
+
+    def fits(self, p, kind):
+        aws = p["cloud"] == "aws"
+        return super().fits({**p, "environment": "" if aws else None}, kind) and (p["tasks"] is not None) == aws
+
+    def slots(self, p):
+        where = {"where": f"{p['tasks']} tasks"} if p["cloud"] == "aws" else {}
+        return {**super().slots(p), **where}
+
+    def aws_facts(self, p):
+        task, service = "aws_ecs_task_definition", "aws_ecs_service"
+        return {
+            f"{task}/family": p["name"],
+            f"{task}/container_definitions/image": p["image"],
+            f"{task}/container_definitions/name": p["name"],
+            f"{task}/container_definitions/portMappings/containerPort": p["port"],
+            f"{service}/name": p["name"],
+            f"{service}/desired_count": p["tasks"],
+            f"{service}/task_definition": Refers(task),
+        }
+
+    def aws(self, p):
+        container = {"name": p["name"], "image": p["image"], "portMappings": [{"containerPort": p["port"]}]}
+        task = {
+            "family": p["name"],
+            "requires_compatibilities": ["FARGATE"],
+            "network_mode": "awsvpc",
+            "cpu": 256,
+            "memory": 512,
+            "container_definitions": jsonencode([container]),
+        }
+        service = {
+            "name": p["name"],
+            "cluster": Ref("var.cluster_arn"),
+            "task_definition": Ref("aws_ecs_task_definition.this.arn"),
+            "launch_type": "FARGATE",
+            "desired_count": p["tasks"],
+            "network_configuration": Block(subnets=Ref("var.subnet_ids")),
+        }
+        return "\n".join(
+            [
+                variable("cluster_arn"),
+                variable("subnet_ids", type_="list(string)"),
+                resource("aws_ecs_task_definition", task),
+                resource("aws_ecs_service", service),
+            ]
+        )
+
+    def azure_facts(self, p):
+        app = "azurerm_container_app"
+        return {
+            f"{app}/name": p["name"],
+            f"{app}/resource_group_name": p["group"],
+            f"{app}/template/container/image": p["image"],
+            f"{app}/template/container/name": p["name"],
+            f"{app}/ingress/target_port": p["port"],
+            "azurerm_container_app_environment/location": p["region"],
+            "azurerm_container_app_environment/resource_group_name": p["group"],
+            f"{app}/container_app_environment_id": Refers("azurerm_container_app_environment"),
+        }
+
+    def azure(self, p):
+        container = Block(name=p["name"], image=p["image"], cpu=0.5, memory="1Gi")
+        app = {
+            "name": p["name"],
+            "resource_group_name": p["group"],
+            "container_app_environment_id": Ref("azurerm_container_app_environment.this.id"),
+            "revision_mode": "Single",
+            "template": Block(container=container),
+            "ingress": Block(target_port=p["port"], traffic_weight=Block(latest_revision=True, percentage=100)),
+        }
+        environment = resource("azurerm_container_app_environment", {"name": p["name"] + "-env", **azure(p)})
+        return environment + "\n" + resource("azurerm_container_app", app)
+
+    def google_facts(self, p):
+        service = "google_cloud_run_v2_service"
+        return {
+            f"{service}/name": p["name"],
+            f"{service}/location": p["region"],
+            f"{service}/template/containers/image": p["image"],
+            f"{service}/template/containers/ports/container_port": p["port"],
+        }
+
+    def google(self, p):
+        container = Block(image=p["image"], ports=Block(container_port=p["port"]))
+        body = {"name": p["name"], "location": p["region"], "template": Block(containers=container)}
+        return resource("google_cloud_run_v2_service", body)

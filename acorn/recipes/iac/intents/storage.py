@@ -1,56 +1,57 @@
-"""Terraform, AWS: where data rests. A bucket, a queue, a table."""
+"""Where data rests: a bucket, a table, a shared file system, a container registry."""
 
 from acorn.recipes.iac import words
-from acorn.recipes.iac.facts import MISSING, Refers, find, same
+from acorn.recipes.iac.facts import Each, Refers
+from acorn.recipes.iac.intents.clouds import Clouded, azure, azure_facts, tags
 from acorn.recipes.iac.intents.intent import Intent
-from acorn.recipes.iac.render.hcl import Block, Ref, jsonencode, resource
+from acorn.recipes.iac.render.cloudformation import stack
+from acorn.recipes.iac.render.hcl import Block, Ref, resource, variable
+
+BLOCKED = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 
 
-class Bucket(Intent):
-    name, kinds, title = "bucket", ("terraform",), "S3 bucket"
+class Bucket(Clouded):
+    name, kinds, title = "bucket", ("terraform", "cloudformation"), "private bucket"
     notes = (
-        "A bucket holds objects under keys; its name is unique in the whole of AWS.",
+        "A bucket holds objects under keys; its name is unique in the whole of a cloud.",
         "Public access is blocked on the bucket, so that a wrong policy can't open it to the world.",
         "With versioning, an object that is overwritten or deleted can be restored.",
+        "Azure keeps objects in the containers of a storage account, whose name has no hyphens.",
     )
-    parts = "[name|called] {name}; [environment|tagged] {environment}; {plus}"
+    thing = "a private bucket"
+    things = {
+        "aws": "[an S3 bucket|a private S3 bucket|an AWS bucket]",
+        "azure": "[an Azure storage account|an Azure bucket|a storage account in Azure]",
+        "google": "[a Google bucket|a Cloud Storage bucket|a GCS bucket]",
+    }
+    parts = "[name|called] {name}; {where}; {plus}"
     train = (
-        "[Write|Create|Make] a {tool} S3 bucket [named|called] {name} for the {environment} environment{extras}.",
-        "I need an S3 bucket in {tool}, name {name}, environment {environment}{plus}.",
-        "{tool}: S3 bucket {name}, {environment}{plus}",
-        "s3 bucket {name} in {environment}{plus}, {tool}",
-        "[Please write|Give me] {tool} for a private bucket called {name}{extras}, tagged {environment}.",
-        "We want to keep files in a new S3 bucket{extras}. [Call|Name] it {name} and tag it {environment}. Use "
-        "{tool}.",
-        "[Can|Could] you write the {tool} for a {environment} bucket named {name}{extras}?",
-        "Set up {name} as an AWS bucket for {environment}{extras} [with|in] {tool}.",
-        "For {environment}, a bucket {name}{extras} in {tool}, please.",
-        f"s3 bucket in {{tool}}: <{parts}>",
-        f"Please create an S3 bucket with {{tool}}, <{parts}>.",
-        f"[Add|I want] an AWS bucket in {{tool}}: <{parts}>.",
-        f"What is the {{tool}} for an S3 bucket, <{parts}>?",
-        "How do I write an S3 bucket{extras} in {tool}? It is for {environment} and its name is {name}.",
-        "{name}: S3 bucket, {environment}{plus}, {tool}",
-        "{tool} for the {environment} environment: a bucket{extras}, and its name should be {name}",
+        "[Call|Name] it {name}: {thing} in {tool}{extras}, {where}.",
+        "{name}: {bare}, {where}{plus}, {tool}",
+        "{where}: {bare} {name} in {tool}{plus}",
+        "We want to keep files in {thing}{extras}. [Call|Name] it {name}, {where}. Use {tool}.",
+        "How do I write {thing}{extras} in {tool}? It is called {name}, {where}.",
     )
-    held = (
-        "Please make an S3 bucket for {environment} with {tool}, called {name}{plus}.",
-        "In {tool}, I want the bucket {name}{extras}. The environment is {environment}.",
-        "{tool}, {environment}: the S3 bucket {name}{plus}",
-    )
+    held = ("Please make {thing} with {tool}, called {name}{plus}, {where}.",)
 
     def sample(self, rng):
+        p = self.place(rng)
+        name = words.name(rng)
         return {
-            "name": words.name(rng),
-            "environment": rng.choice(words.ENVIRONMENTS),
+            **p,
+            "name": name.replace("-", "")[:24] if p["cloud"] == "azure" else name,
             "versioning": rng.random() < 0.5,
-            "kms": rng.random() < 0.35,
+            "kms": p["cloud"] == "aws" and rng.random() < 0.35,
         }
+
+    def fits(self, p, kind):
+        hyphens = p["cloud"] == "azure" and "-" in p["name"]
+        return super().fits(p, kind) and not hyphens and (not p["kms"] or p["cloud"] == "aws")
 
     def options(self, p):
         return ["versioning"] * p["versioning"] + ["KMS encryption"] * p["kms"]
 
-    def terraform_facts(self, p):
+    def aws_facts(self, p):
         encryption = "aws_s3_bucket_server_side_encryption_configuration"
         facts = {
             "aws_s3_bucket/bucket": p["name"],
@@ -65,153 +66,97 @@ class Bucket(Intent):
             facts[f"{encryption}/bucket"] = Refers("aws_s3_bucket")
         return facts
 
-    def terraform(self, p):
-        bucket = Ref("aws_s3_bucket.this.id")
+    def aws(self, p):
+        bucket = {"bucket": Ref("aws_s3_bucket.this.id")}
         blocks = [
-            resource("aws_s3_bucket", {"bucket": p["name"], "tags": {"Environment": p["environment"]}}),
-            resource(
-                "aws_s3_bucket_public_access_block",
-                {
-                    "bucket": bucket,
-                    "block_public_acls": True,
-                    "block_public_policy": True,
-                    "ignore_public_acls": True,
-                    "restrict_public_buckets": True,
-                },
-            ),
+            resource("aws_s3_bucket", {"bucket": p["name"], **tags(p)}),
+            resource("aws_s3_bucket_public_access_block", bucket | dict.fromkeys(BLOCKED, True)),
         ]
         if p["versioning"]:
-            body = {"bucket": bucket, "versioning_configuration": Block(status="Enabled")}
+            body = bucket | {"versioning_configuration": Block(status="Enabled")}
             blocks.append(resource("aws_s3_bucket_versioning", body))
         if p["kms"]:
             rule = Block(apply_server_side_encryption_by_default=Block(sse_algorithm="aws:kms"))
-            blocks.append(
-                resource("aws_s3_bucket_server_side_encryption_configuration", {"bucket": bucket, "rule": rule})
-            )
+            blocks.append(resource("aws_s3_bucket_server_side_encryption_configuration", bucket | {"rule": rule}))
         return "\n".join(blocks)
 
-
-class Queue(Intent):
-    name, kinds, title = "queue", ("terraform",), "SQS queue"
-    notes = (
-        "A message that a consumer has taken stays hidden for the visibility timeout and comes back if it is not "
-        "deleted.",
-        "Messages older than the retention time are dropped; both times are in seconds.",
-        "A dead letter queue collects messages that could not be handled after some receives.",
-    )
-    parts = "name {name}; visibility [timeout |]{visibility}[| seconds]; retention {retention}[| seconds]; {plus}"
-    train = (
-        "[Write|Create|Make] a {tool} SQS queue [named|called] {name}, visibility timeout {visibility} seconds, "
-        "retention {retention} seconds{plus}.",
-        "I need an SQS queue {name} in {tool}{extras}; visibility timeout {visibility}, retention {retention} "
-        "seconds.",
-        "{tool}: SQS queue {name}, retention {retention}, visibility {visibility}{plus}",
-        "sqs queue {name}, visibility timeout {visibility} s, keep messages {retention} s{plus}, {tool}",
-        "[Please write|Give me] {tool} for a message queue called {name}{extras}. It keeps messages for "
-        "{retention} seconds "
-        "and hides them for {visibility} seconds.",
-        "We need a queue in AWS SQS. [Name|Call] it {name}, with a visibility timeout of {visibility} seconds and a "
-        "retention of "
-        "{retention} seconds{plus}. Use {tool}.",
-        "[Can|Could] you write the {tool} for an SQS queue with {retention} seconds retention and {visibility} "
-        "seconds "
-        "visibility timeout, named {name}{plus}?",
-        "Set up {name}, an SQS queue{extras} [with|in] {tool}: visibility {visibility}, retention {retention}.",
-        f"sqs queue in {{tool}}, <{parts}>",
-        f"{{tool}} for an SQS queue: <{parts}>",
-        f"Please create a message queue in AWS with {{tool}}: <{parts}>.",
-        f"What is the {{tool}} for an SQS queue with <{parts}>?",
-        "How do I keep messages for {retention} seconds in an SQS queue{extras}? The visibility timeout is "
-        "{visibility}, the name {name}. Use {tool}.",
-        "{name}: SQS queue, visibility {visibility}, retention {retention}{plus}, {tool}",
-        "Visibility {visibility} seconds, retention {retention} seconds{plus}: write the SQS queue {name} in "
-        "{tool}.",
-    )
-    held = (
-        "Please make the SQS queue {name} with {tool}: retention {retention} seconds, visibility timeout "
-        "{visibility} seconds{plus}.",
-        "In {tool}, I want a message queue named {name}{extras}. Visibility timeout is {visibility} seconds; "
-        "keep messages for {retention} seconds.",
-        "[Can|Could] you set up {name}, an SQS queue{extras}, in {tool}? Retention {retention} seconds, "
-        "visibility timeout "
-        "{visibility} seconds.",
-    )
-
-    def sample(self, rng):
+    def azure_facts(self, p):
         return {
-            "name": words.name(rng),
-            "visibility": rng.choice((30, 45, 60, 90, 120, 150, 180, 240, 300, 600, 900)),
-            "retention": rng.choice((3600, 43200, 86400, 172800, 259200, 345600, 432000, 604800, 864000, 1209600)),
-            "receives": words.maybe(rng, (2, 3, 4, 5, 6, 8, 10), 0.4),
+            "azurerm_storage_account/name": p["name"],
+            **azure_facts("azurerm_storage_account", p),
+            "azurerm_storage_account/blob_properties/versioning_enabled": p["versioning"] or None,
+            "azurerm_storage_container/storage_account_id": Refers("azurerm_storage_account"),
         }
 
-    def options(self, p):
-        return [f"a dead letter queue after {p['receives']} receives"] if p["receives"] else []
+    def azure(self, p):
+        account = {
+            "name": p["name"],
+            **azure(p),
+            "account_tier": "Standard",
+            "account_replication_type": "LRS",
+            "allow_nested_items_to_be_public": False,
+        }
+        if p["versioning"]:
+            account["blob_properties"] = Block(versioning_enabled=True)
+        container = {"name": "data", "storage_account_id": Ref("azurerm_storage_account.this.id")}
+        return resource("azurerm_storage_account", account) + "\n" + resource("azurerm_storage_container", container)
 
-    def terraform_facts(self, p):
+    def google_facts(self, p):
         return {
-            "aws_sqs_queue/name": p["name"],
-            "aws_sqs_queue/visibility_timeout_seconds": p["visibility"],
-            "aws_sqs_queue/message_retention_seconds": p["retention"],
-            "aws_sqs_queue/redrive_policy/maxReceiveCount": p["receives"],
+            "google_storage_bucket/name": p["name"],
+            "google_storage_bucket/location": p["region"],
+            "google_storage_bucket/public_access_prevention": "enforced",
+            "google_storage_bucket/versioning/enabled": p["versioning"] or None,
         }
 
-    def check(self, p, parsed, kind):
-        """With a dead letter queue there are two; the facts are about the one that points at the other."""
-        queues = parsed.get("aws_sqs_queue", [])
-        if not p["receives"]:
-            return super().check(p, parsed, kind)
-        if len(queues) != 2:
-            return [f"aws_sqs_queue: {len(queues)} of them, asked for a queue and its dead letter queue"]
-        main = [queue for queue in queues if find(queue, "redrive_policy") is not MISSING]
-        if len(main) != 1 or not same(Refers("aws_sqs_queue"), find(main[0], "redrive_policy/deadLetterTargetArn")):
-            return ["aws_sqs_queue: no redrive_policy that points at the dead letter queue"]
-        return super().check(p, {**parsed, "aws_sqs_queue": main}, kind)
-
-    def terraform(self, p):
+    def google(self, p):
         body = {
             "name": p["name"],
-            "visibility_timeout_seconds": p["visibility"],
-            "message_retention_seconds": p["retention"],
-            "sqs_managed_sse_enabled": True,
+            "location": p["region"],
+            "uniform_bucket_level_access": True,
+            "public_access_prevention": "enforced",
         }
-        if not p["receives"]:
-            return resource("aws_sqs_queue", body)
-        policy = {"deadLetterTargetArn": Ref("aws_sqs_queue.dead.arn"), "maxReceiveCount": p["receives"]}
-        dead = resource("aws_sqs_queue", {"name": p["name"] + "-dead"}, "dead")
-        return resource("aws_sqs_queue", {**body, "redrive_policy": jsonencode(policy)}) + "\n" + dead
+        versions = {"versioning": Block(enabled=True)} if p["versioning"] else {}
+        return resource("google_storage_bucket", body | versions)
+
+    def cloudformation_facts(self, p):
+        bucket = "AWS::S3::Bucket"
+        encryption = "BucketEncryption/ServerSideEncryptionConfiguration/ServerSideEncryptionByDefault/SSEAlgorithm"
+        return {
+            f"{bucket}/BucketName": p["name"],
+            f"{bucket}/Tags": Each({"Key": "Environment", "Value": p["environment"]}),
+            f"{bucket}/PublicAccessBlockConfiguration/RestrictPublicBuckets": True,
+            f"{bucket}/VersioningConfiguration/Status": "Enabled" if p["versioning"] else None,
+            f"{bucket}/{encryption}": "aws:kms" if p["kms"] else None,
+        }
+
+    def cloudformation(self, p):
+        block = {"".join(word.capitalize() for word in name.split("_")): True for name in BLOCKED}
+        body = {"BucketName": p["name"], "PublicAccessBlockConfiguration": block}
+        if p["versioning"]:
+            body["VersioningConfiguration"] = {"Status": "Enabled"}
+        if p["kms"]:
+            rule = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+            body["BucketEncryption"] = {"ServerSideEncryptionConfiguration": [rule]}
+        return stack(Bucket=("AWS::S3::Bucket", {**body, "Tags": [{"Key": "Environment", "Value": p["environment"]}]}))
 
 
 class Table(Intent):
-    name, kinds, title = "table", ("terraform",), "DynamoDB table"
+    name, kinds, title = "table", ("terraform", "cloudformation"), "DynamoDB table"
     notes = (
         "The hash key decides where an item is stored; the range key sorts the items that share it.",
         "Only attributes that are keys are declared; all others are free.",
         "The table is billed by request and can be restored to any second of the last 35 days.",
     )
-    parts = "name {name}; hash key {hash_key}; {plus}"
+    thing = "a DynamoDB table"
+    parts = "[name|called] {name}; hash key {hash_key}; {plus}"
     train = (
-        "[Write|Create|Make] a {tool} DynamoDB table [named|called] {name} with hash key {hash_key}{plus}.",
-        "I need a DynamoDB table in {tool}, name {name}, hash key {hash_key}{plus}.",
         "{tool}: DynamoDB table {name}, hash key {hash_key}{plus}",
-        "dynamodb table {name}, hash key {hash_key}{plus}, {tool}",
-        "[Please write|Give me] {tool} for the table {name} in DynamoDB. The hash key is {hash_key}{plus}.",
         "We keep items by {hash_key} in DynamoDB{plus}. [Call|Name] the table {name} and use {tool}.",
-        "[Can|Could] you write the {tool} for a DynamoDB table with the hash key {hash_key}{plus}? Name it {name}.",
-        "Set up {name}, a DynamoDB table [with|in] {tool}: hash key {hash_key}{plus}.",
-        f"dynamodb table in {{tool}}: <{parts}>",
-        f"Please create a DynamoDB table with {{tool}}, <{parts}>.",
-        f"What is the {{tool}} for a table in DynamoDB with <{parts}>?",
-        f"[Add|I want] a DynamoDB table in {{tool}}: <{parts}>.",
         "{name}: DynamoDB table{extras}, hash key {hash_key}, {tool}",
-        "Hash key {hash_key}{plus}: write the DynamoDB table {name} in {tool}.",
         "How do I write a DynamoDB table{extras} in {tool}? Its hash key is {hash_key}, its name {name}.",
     )
-    held = (
-        "Please make the DynamoDB table {name} with {tool}; the hash key is {hash_key}{plus}.",
-        "In {tool}, I want a table in DynamoDB with hash key {hash_key}{plus}. It is called {name}.",
-        "{tool} dynamodb table, hash key {hash_key}, name {name}{plus}",
-    )
+    held = ("In {tool}, I want a table in DynamoDB with hash key {hash_key}{plus}. It is called {name}.",)
 
     def sample(self, rng):
         return {
@@ -252,3 +197,165 @@ class Table(Intent):
         if p["ttl"]:
             body["ttl"] = Block(attribute_name=p["ttl"], enabled=True)
         return resource("aws_dynamodb_table", {**body, "point_in_time_recovery": Block(enabled=True)})
+
+    def cloudformation_facts(self, p):
+        table = "AWS::DynamoDB::Table"
+        keys = [{"AttributeName": p["hash_key"], "KeyType": "HASH"}]
+        keys += [{"AttributeName": p["range_key"], "KeyType": "RANGE"}] if p["range_key"] else []
+        return {
+            f"{table}/TableName": p["name"],
+            f"{table}/KeySchema": Each(*keys),
+            f"{table}/TimeToLiveSpecification/AttributeName": p["ttl"],
+            f"{table}/DeletionProtectionEnabled": p["protected"] or None,
+            **({f"{table}/TimeToLiveSpecification/Enabled": True} if p["ttl"] else {}),
+        }
+
+    def cloudformation(self, p):
+        keys = [(p["hash_key"], "S", "HASH")] + ([(p["range_key"], "N", "RANGE")] if p["range_key"] else [])
+        body = {
+            "TableName": p["name"],
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": form} for key, form, _ in keys],
+            "KeySchema": [{"AttributeName": key, "KeyType": role} for key, _, role in keys],
+        }
+        if p["protected"]:
+            body["DeletionProtectionEnabled"] = True
+        if p["ttl"]:
+            body["TimeToLiveSpecification"] = {"AttributeName": p["ttl"], "Enabled": True}
+        return stack(Table=("AWS::DynamoDB::Table", body))
+
+
+class FileSystem(Intent):
+    name, kinds, title = "file-system", ("terraform", "cloudformation"), "EFS file system"
+    notes = (
+        "A file system that many machines mount at once grows and shrinks with what is in it.",
+        "It is reached through a mount target in each subnet.",
+    )
+    thing = "[an EFS file system|a shared file system in AWS]"
+    parts = "[name|called] {name}; [throughput mode|throughput] {throughput}; {plus}"
+    train = ("{tool}: EFS {name}, throughput {throughput}{plus}",)
+    held = ("In {tool}, I want the EFS file system {name}, throughput {throughput}{plus}.",)
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "throughput": rng.choice(("bursting", "elastic")),
+            "days": words.maybe(rng, (7, 14, 30, 60, 90)),
+        }
+
+    def options(self, p):
+        return [f"files to infrequent access after {p['days']} days"] if p["days"] else []
+
+    def terraform_facts(self, p):
+        system = "aws_efs_file_system"
+        return {
+            f"{system}/tags/Name": p["name"],
+            f"{system}/throughput_mode": p["throughput"],
+            f"{system}/encrypted": True,
+            f"{system}/lifecycle_policy/transition_to_ia": f"AFTER_{p['days']}_DAYS" if p["days"] else None,
+            "aws_efs_mount_target/file_system_id": Refers(system),
+        }
+
+    def terraform(self, p):
+        body = {"encrypted": True, "throughput_mode": p["throughput"]}
+        if p["days"]:
+            body["lifecycle_policy"] = Block(transition_to_ia=f"AFTER_{p['days']}_DAYS")
+        system = resource("aws_efs_file_system", {**body, "tags": {"Name": p["name"]}})
+        target = {"file_system_id": Ref("aws_efs_file_system.this.id"), "subnet_id": Ref("var.subnet_id")}
+        return "\n".join([variable("subnet_id"), system, resource("aws_efs_mount_target", target)])
+
+    def cloudformation_facts(self, p):
+        system = "AWS::EFS::FileSystem"
+        return {
+            f"{system}/FileSystemTags": Each({"Key": "Name", "Value": p["name"]}),
+            f"{system}/ThroughputMode": p["throughput"],
+            f"{system}/LifecyclePolicies/TransitionToIA": f"AFTER_{p['days']}_DAYS" if p["days"] else None,
+        }
+
+    def cloudformation(self, p):
+        body = {"Encrypted": True, "ThroughputMode": p["throughput"]}
+        if p["days"]:
+            body["LifecyclePolicies"] = [{"TransitionToIA": f"AFTER_{p['days']}_DAYS"}]
+        body["FileSystemTags"] = [{"Key": "Name", "Value": p["name"]}]
+        return stack(FileSystem=("AWS::EFS::FileSystem", body))
+
+
+class Registry(Clouded):
+    name, kinds, title = "registry", ("terraform", "cloudformation"), "container registry"
+    notes = (
+        "Images are scanned for known faults when they are pushed.",
+        "With immutable tags, a tag always means the same image.",
+    )
+    thing = "a container registry"
+    things = {
+        "aws": "[an ECR repository|an ECR registry]",
+        "azure": "[an Azure container registry|a container registry in Azure]",
+        "google": "[an Artifact Registry repository|a Google container registry]",
+    }
+    parts = "[name|called] {name}; {where}; {plus}"
+    train = ("{name}: {bare}, {where}{plus}, {tool}", "{tool}: {bare} {name}, {where}{plus}")
+    held = ("In {tool}, I want {thing}{extras}, called {name}, {where}.",)
+
+    def sample(self, rng):
+        p = self.place(rng)
+        name = words.name(rng)
+        return {
+            **p,
+            "name": name.replace("-", "") + ("hub" if len(name) < 6 else "") if p["cloud"] == "azure" else name,
+            "immutable": p["cloud"] != "azure" and rng.random() < 0.5,
+        }
+
+    def fits(self, p, kind):
+        return super().fits(p, kind) and (p["cloud"] != "azure" or not (p["immutable"] or "-" in p["name"]))
+
+    def options(self, p):
+        return ["immutable tags"] * p["immutable"]
+
+    def aws_facts(self, p):
+        return {
+            "aws_ecr_repository/name": p["name"],
+            "aws_ecr_repository/tags/Environment": p["environment"],
+            "aws_ecr_repository/image_tag_mutability": "IMMUTABLE" if p["immutable"] else None,
+            "aws_ecr_repository/image_scanning_configuration/scan_on_push": True,
+        }
+
+    def aws(self, p):
+        body = {"name": p["name"]} | ({"image_tag_mutability": "IMMUTABLE"} if p["immutable"] else {})
+        body["image_scanning_configuration"] = Block(scan_on_push=True)
+        return resource("aws_ecr_repository", body | tags(p))
+
+    def azure_facts(self, p):
+        registry = "azurerm_container_registry"
+        return {f"{registry}/name": p["name"], **azure_facts(registry, p), f"{registry}/sku": "Premium"}
+
+    def azure(self, p):
+        return resource("azurerm_container_registry", {"name": p["name"], **azure(p), "sku": "Premium"})
+
+    def google_facts(self, p):
+        registry = "google_artifact_registry_repository"
+        return {
+            f"{registry}/repository_id": p["name"],
+            f"{registry}/location": p["region"],
+            f"{registry}/format": "DOCKER",
+            f"{registry}/docker_config/immutable_tags": p["immutable"] or None,
+        }
+
+    def google(self, p):
+        body = {"repository_id": p["name"], "location": p["region"], "format": "DOCKER"}
+        extra = {"docker_config": Block(immutable_tags=True)} if p["immutable"] else {}
+        return resource("google_artifact_registry_repository", body | extra)
+
+    def cloudformation_facts(self, p):
+        registry = "AWS::ECR::Repository"
+        return {
+            f"{registry}/RepositoryName": p["name"],
+            f"{registry}/Tags": Each({"Key": "Environment", "Value": p["environment"]}),
+            f"{registry}/ImageTagMutability": "IMMUTABLE" if p["immutable"] else None,
+            f"{registry}/ImageScanningConfiguration/ScanOnPush": True,
+        }
+
+    def cloudformation(self, p):
+        body = {"RepositoryName": p["name"]} | ({"ImageTagMutability": "IMMUTABLE"} if p["immutable"] else {})
+        body |= {"ImageScanningConfiguration": {"ScanOnPush": True}}
+        body |= {"Tags": [{"Key": "Environment", "Value": p["environment"]}]}
+        return stack(Repository=("AWS::ECR::Repository", body))

@@ -23,6 +23,11 @@ def data(type_: str, body: dict, label: str = "this") -> str:
     return block(f'data "{type_}" "{label}"', body)
 
 
+def variable(*names: str, type_: str = "string") -> str:
+    """What the caller of the module has to give; in a list one after the other."""
+    return "\n".join(block(f'variable "{name}"', {"type": Ref(type_)}) for name in names)
+
+
 def block(header: str, body: dict) -> str:
     return f"{header} {{\n{_body(body, '  ')}}}\n"
 
@@ -36,7 +41,7 @@ def _body(body: dict, indent: str, between: str = "\n") -> str:
         if isinstance(value, list) and value and isinstance(value[0], Block):
             groups.append(_aligned(lines, indent))
             lines = []
-            groups += [f"{indent}{key} {{\n{_body(one, indent + '  ')}{indent}}}\n" for one in value]
+            groups += [_nested(key, one, indent) for one in value]
         elif isinstance(value, dict) or "\n" in (text := expression(value, indent)):
             text = expression(value, indent)
             groups.append(_aligned(lines, indent))
@@ -46,6 +51,10 @@ def _body(body: dict, indent: str, between: str = "\n") -> str:
             lines.append((key, text))
     groups.append(_aligned(lines, indent))
     return between.join(group for group in groups if group)
+
+
+def _nested(key: str, body: Block, indent: str) -> str:
+    return f"{indent}{key} {{\n{_body(body, indent + '  ')}{indent}}}\n" if body else f"{indent}{key} {{}}\n"
 
 
 def _aligned(lines: list[tuple[str, str]], indent: str) -> str:

@@ -11,11 +11,15 @@ class Quoted(str):
     """A string that is always written in quotes."""
 
 
+class Tag(str):
+    """Written as it stands: Tag("!Ref Queue")"""
+
+
 def documents(*manifests: dict) -> str:
     return "---\n".join(manifest(one) for one in manifests)
 
 
-def manifest(value: dict) -> str:
+def manifest(value: dict | list) -> str:
     return "".join(line + "\n" for line in _lines(value))
 
 
@@ -42,6 +46,8 @@ def _lines(value) -> list[str]:
 def scalar(value) -> str:
     if value is None or isinstance(value, dict | list):
         return {dict: "{}", list: "[]"}.get(type(value), "null")
+    if isinstance(value, Tag):
+        return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
