@@ -104,7 +104,7 @@ class InitContainer(Intent):
         }
 
     def kubernetes(self, p):
-        first = {"name": "init", "image": p["init"], "command": p["command"].split()}
+        first = container({"name": "init", "image": p["init"]}, command=p["command"].split())
         return bare_pod(p, pod(container(p), initContainers=[first]))
 
 
@@ -153,5 +153,5 @@ class Sidecar(Intent):
 
     def kubernetes(self, p):
         mount = {"volumeMounts": [{"name": "shared", "mountPath": p["path"]}]}
-        second = {"name": "sidecar", "image": p["sidecar"], **mount}
+        second = container({"name": "sidecar", "image": p["sidecar"]}, **mount)
         return bare_pod(p, {**pod(container(p, **mount), second), "volumes": [{"name": "shared", "emptyDir": {}}]})

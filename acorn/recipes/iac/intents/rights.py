@@ -94,8 +94,8 @@ class RoleBinding(Intent):
         "role with its binding is called {name}.",
     )
     held = (
-        "In {tool}, I want a role called {name} in the namespace {namespace} that lets the service account {account} "
-        "{verbs} {resource}, with its binding.",
+        "In {tool}, I want to let the service account {account} {verbs} {resource} in the namespace {namespace} with a "
+        "role and its binding called {name}.",
     )
 
     def sample(self, rng):

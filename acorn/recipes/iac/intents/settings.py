@@ -21,7 +21,6 @@ SETTINGS = {
     "MAX_ITEMS": ("50", "100", "200", "500", "1000"),
 }
 SECRETS = "API_KEY DB_PASSWORD SMTP_PASSWORD JWT_SECRET ADMIN_TOKEN CLIENT_SECRET".split()
-PLACEHOLDER = "change-me"  # real values are put in where the secret is kept, never into the code
 
 
 class ConfigMap(Intent):
@@ -84,7 +83,7 @@ class Secret(Intent):
     name, kinds, title = "secret", ("kubernetes",), "secret"
     notes = (
         "A secret holds keys and passwords apart from the workloads that read them.",
-        f"The values are placeholders: replace {PLACEHOLDER} where the secret is kept, not in the code.",
+        "The values are taken from the environment when the manifest is applied: envsubst < secret.yaml.",
         "stringData takes plain text; Kubernetes stores it in base64.",
     )
     thing = "a secret"
@@ -118,7 +117,7 @@ class Secret(Intent):
 
     def kubernetes(self, p):
         metadata = {"name": p["name"], "namespace": p["namespace"]}
-        values = dict.fromkeys(p["keys"], PLACEHOLDER)
+        values = {key: f"${{{key}}}" for key in p["keys"]}
         return manifest({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values})
 
 

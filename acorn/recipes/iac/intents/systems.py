@@ -265,7 +265,7 @@ class PostgresDatabase(Intent):
             "Set up a database",
             p["hosts"],
             {
-                "Create the owner": {"community.postgresql.postgresql_user": owner},
+                "Create the owner": {"community.postgresql.postgresql_user": owner, "no_log": True},
                 "Create the database": {"community.postgresql.postgresql_db": database},
             },
             become="postgres",

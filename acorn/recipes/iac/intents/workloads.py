@@ -5,14 +5,18 @@ from acorn.recipes.iac.facts import Quantity, find
 from acorn.recipes.iac.intents.intent import Intent
 from acorn.recipes.iac.render.manifest import manifest
 
+MEMORY = "256Mi"  # the limit where none is asked for
+UNPRIVILEGED = {"runAsNonRoot": True, "allowPrivilegeEscalation": False}
+
 
 def container(p: dict, **more) -> dict:
-    return {"name": p["name"], "image": p["image"], **more}
+    """A container with a memory limit that is not root and can't become root."""
+    safe = {"resources": {"limits": {"memory": MEMORY}}, "securityContext": UNPRIVILEGED}
+    return {"name": p["name"], "image": p["image"], **more, **{key: safe[key] for key in safe if key not in more}}
 
 
 def pod(*containers: dict, **more) -> dict:
-    """The spec of a pod that may not run as root."""
-    return {"securityContext": {"runAsNonRoot": True}, **more, "containers": list(containers)}
+    return {**more, "containers": list(containers)}
 
 
 def workload(kind: str, p: dict, spec: dict, inside: dict, **after) -> str:
