@@ -1,4 +1,4 @@
-"""The HCL parser: what it takes and gives, what it refuses, in what words, and where. It agrees with `terraform fmt`."""
+"""The HCL parser: what it takes and gives, what it refuses, in what words and where. It agrees with terraform fmt."""
 
 import shutil
 import subprocess
