@@ -158,6 +158,16 @@ def among(value, choices) -> bool:
     return any(same(value, one) for one in choices)
 
 
+def blocks(item: Item, path: str) -> Iterator[tuple[tuple, dict]]:
+    """[(path, mapping)] of what stands at a path: one mapping, or a list of them."""
+    for where, value in item.find(path):
+        if isinstance(value, dict):
+            yield where, value
+        for index, one in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(one, dict):
+                yield (*where, index), one
+
+
 def listed(value) -> list:
     """A single value and a list of one are the same thing to most tools."""
     return value if isinstance(value, list) else [] if value is None or value is MISSING else [value]

@@ -12,7 +12,7 @@ NAME = re.compile(
 ABOUT = re.compile(  # the name is about a secret, but what it holds is none
     r"(?:^|[_\-.])(?:(?:manage|disable|enable|allow|use|require|rotate|update|automount|generate|hide)[_\-.]"
     r"|(?:key|token|secret|password)[_\-.](?:name|id|arn|file|path|policy|length|ttl|type|version)s?$|public[_\-.]key"
-    r"|next[_\-.]token|lock[_\-.]|secret[_\-.]name)"
+    r"|(?:next|creation|client|request|idempotency|continuation|reset|http)[_\-.]tokens?|lock[_\-.]|secret[_\-.]name)"
 )
 FORMS = {
     "an AWS access key": r"(?<![A-Z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Z0-9])",

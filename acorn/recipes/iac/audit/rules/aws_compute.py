@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from acorn.recipes.iac.audit.images import floats
-from acorn.recipes.iac.audit.rule import Hit, Item, Rule, every, listed, matches, must, never, unknown
+from acorn.recipes.iac.audit.rule import Hit, Item, Rule, blocks, every, listed, matches, must, never, unknown
 
 OLD_RUNTIMES = (
     "python2.7", "python3.6", "python3.7", "python3.8", "nodejs", "nodejs4.3", "nodejs6.10", "nodejs8.10",
@@ -73,10 +73,8 @@ def few_logs(item: Item) -> Iterator[Hit]:
 
 
 def open_nodes(item: Item) -> Iterator[Hit]:
-    access = item.body.get("remote_access")
-    for index, one in enumerate(listed(access)):
-        if isinstance(one, dict) and one.get("ec2_ssh_key") and not one.get("source_security_group_ids"):
-            path = ("remote_access", index) if isinstance(access, list) else ("remote_access",)
+    for path, one in blocks(item, "remote_access?"):
+        if one.get("ec2_ssh_key") and not one.get("source_security_group_ids"):
             yield Hit((*path, "ec2_ssh_key"), "SSH has no source_security_group_ids")
 
 

@@ -10,6 +10,7 @@ from acorn.recipes.iac.audit.rule import (
     Item,
     Rule,
     among,
+    blocks,
     every,
     itself,
     listed,
@@ -59,23 +60,14 @@ def open_method(item: Item) -> Iterator[Hit]:
 
 def endpoint_open(item: Item) -> Iterator[Hit]:
     """The server of a cluster answers everybody. (A missing argument means yes, from everywhere.)"""
-    for path, config in item.find("vpc_config" if not item.type.startswith("AWS::") else "ResourcesVpcConfig"):
-        if config is MISSING or not isinstance(config, dict):
-            for index, one in enumerate(listed(config)):
-                yield from _endpoint(one, (*path, index))
-            continue
-        yield from _endpoint(config, path)
-
-
-def _endpoint(config, path: tuple) -> Iterator[Hit]:
-    if not isinstance(config, dict):
-        return
-    names = ("endpoint_public_access", "public_access_cidrs")
-    if any(key[:1].isupper() for key in config):
-        names = ("EndpointPublicAccess", "PublicAccessCidrs")
-    public, sources = config.get(names[0], True), config.get(names[1], MISSING)
-    if str(public).lower() == "true" and (sources in (MISSING, []) or network.worldwide(sources)):
-        yield Hit((*path, names[0] if sources is MISSING else names[1]), "the API server answers the whole internet")
+    cfn = item.type.startswith("AWS::")
+    access = "EndpointPublicAccess" if cfn else "endpoint_public_access"
+    cidrs = "PublicAccessCidrs" if cfn else "public_access_cidrs"
+    for path, config in blocks(item, "ResourcesVpcConfig" if cfn else "vpc_config"):
+        sources = config.get(cidrs, MISSING)
+        if among(config.get(access, True), (True,)) and (sources in (MISSING, []) or network.worldwide(sources)):
+            where = access if sources is MISSING else cidrs
+            yield Hit((*path, where), "the API server answers the whole internet")
 
 
 RULES = (

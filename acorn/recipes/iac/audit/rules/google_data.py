@@ -9,9 +9,10 @@ from acorn.recipes.iac.audit.rule import (
     Hit,
     Item,
     Rule,
+    among,
+    blocks,
     every,
     itself,
-    listed,
     must,
     never,
     number,
@@ -54,15 +55,10 @@ def open_network(item: Item) -> Iterator[Hit]:
 
 
 def plain_sql(item: Item) -> Iterator[Hit]:
-    for path, config in item.find("settings?/ip_configuration?"):
-        for index, one in enumerate(listed(config)):
-            if not isinstance(one, dict):
-                continue
-            where = (*path, index) if isinstance(config, list) else path
-            mode, required = one.get("ssl_mode"), one.get("require_ssl")
-            if mode in ("ALLOW_UNENCRYPTED_AND_ENCRYPTED", None) and not (required is True or unknown(required)):
-                if not unknown(mode):
-                    yield Hit((*where, "ssl_mode"), f"ssl_mode {says(mode if mode else MISSING)}")
+    for path, one in blocks(item, "settings?/ip_configuration?"):
+        mode, required = one.get("ssl_mode", MISSING), one.get("require_ssl", False)
+        if mode in (MISSING, "ALLOW_UNENCRYPTED_AND_ENCRYPTED") and not (unknown(required) or among(required, (True,))):
+            yield Hit((*path, "ssl_mode"), f"ssl_mode {says(mode)}", Fix((*path, "ssl_mode"), "ENCRYPTED_ONLY"))
 
 
 def slow_rotation(item: Item) -> Iterator[Hit]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from acorn.recipes.iac.audit.rule import MISSING, Fix, Hit, Item, Rule, matches, unknown
+from acorn.recipes.iac.audit.rule import MISSING, Fix, Hit, Item, Rule, among, blocks, matches, unknown
 from acorn.recipes.iac.audit.secrets import ABOUT, NAME, found
 
 NOT_VALUES = {"description", "error_message", "validation", "type", "sensitive", "nullable", "comparison_operator"}
@@ -54,16 +54,17 @@ def floating_module(item: Item) -> Iterator[Hit]:
 
 
 def providers(item: Item) -> Iterator[Hit]:
-    for path, found_ in item.find("required_providers?"):
-        for name, one in found_.items() if isinstance(found_, dict) else ():
+    for path, found_ in blocks(item, "required_providers?"):
+        for name, one in found_.items():
             if isinstance(one, dict) and not one.get("version"):
                 yield Hit((*path, name), f"{name} has no version")
 
 
 def backend(item: Item) -> Iterator[Hit]:
-    for path, one in item.find("backend?"):
-        if isinstance(one, dict) and ("bucket" in one and "dynamodb_table" in one or "bucket" in one and "key" in one):
-            if str(one.get("encrypt", "")).lower() != "true" and "prefix" not in one:
+    """Of the backends, s3 is the one with a bucket and a key."""
+    for path, one in blocks(item, "backend?"):
+        if "bucket" in one and "key" in one and not unknown(one.get("encrypt")):
+            if not among(one.get("encrypt", False), (True,)):
                 yield Hit((*path, "encrypt"), "encrypt is not true", Fix((*path, "encrypt"), True))
 
 
