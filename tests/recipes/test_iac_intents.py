@@ -11,7 +11,7 @@ from acorn.recipes.iac.intents import INTENTS, PAIRS
 
 SAMPLES = 25
 LONGEST = 1350  # characters of an answer
-DEFAULTS = re.compile(r"final_snapshot|secretName|USER|npm ci|-dead\"")  # lines that nobody asked for
+DEFAULTS = re.compile(r"final_snapshot|serviceName|secretName|USER|npm ci|-dead\"")  # lines that nobody asked for
 intents = pytest.mark.parametrize("intent", INTENTS.values(), ids=list(INTENTS))
 pairs = pytest.mark.parametrize("intent, kind", PAIRS, ids=[f"{intent.name}-{kind}" for intent, kind in PAIRS])
 

@@ -12,11 +12,12 @@ __all__ = ["INTENTS", "PAIRS", "Intent", "Phrasing"]
 
 CLOUD = "storage messages networks machines databases access domains watch secrets clusters modules".split()
 CLUSTER = "workloads jobs pods scaling routes settings limits rights images builds".split()
+HOSTS = "hosts systems services composed compositions".split()
 
 
 def _found() -> dict[str, Intent]:
     found: dict[str, Intent] = {}
-    for word in CLOUD + CLUSTER:
+    for word in CLOUD + CLUSTER + HOSTS:
         module = importlib.import_module(f"{__name__}.{word}")
         for one in vars(module).values():
             own = isinstance(one, type) and issubclass(one, Intent) and one.__module__ == module.__name__

@@ -78,6 +78,7 @@ class DatabaseElsewhere:
             "storage_encrypted": True,
             "username": "app",
             "manage_master_user_password": True,
+            "deletion_protection": True,
             "backup_retention_period": p["backup"],
             **({"multi_az": True} if p["multi_az"] else {}),
         }
