@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from acorn.errors import UserError
 from acorn.recipes.iac import validate
-from acorn.recipes.iac.intents import INTENTS, PAIRS
-from acorn.recipes.iac.validate import KINDS, Finding, kubernetes, terraform
+from acorn.recipes.iac.intents import PAIRS
+from acorn.recipes.iac.validate import KINDS, Finding, terraform
 
 
 def found(text, kind):
@@ -85,47 +85,6 @@ def test_terraform_takes_what_real_files_hold():
     assert parsed["aws_sqs_queue"][0]["policy"]["Version"] == "2012-10-17"
 
 
-SERVICE = INTENTS["service"].render(
-    {"name": "mail-api", "namespace": "shop", "type": "NodePort", "port": 80, "target": 8080}, "kubernetes"
-)
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("---\n", "no manifest"),
-        ("hello\n", "a manifest is a mapping, not str"),
-        ("- a\n", "a manifest is a mapping, not list"),
-        ("a: b\n", "apiVersion is missing or not a string"),
-        ("apiVersion: v1\nkind: 3\n", "line 2: kind is missing or not a string"),
-        (SERVICE.replace("kind: Service", "kind: Sirvice"), "has no kind 'Sirvice' in apiVersion 'v1'"),
-        (SERVICE.replace("v1", "apps/v1"), "has no kind 'Service' in apiVersion 'apps/v1'"),
-        (SERVICE.replace("v1", "../../v1"), "has no kind 'Service'"),
-        (SERVICE.replace("port: 80\n", 'port: "80"\n'), "spec.ports.0.port: '80' is not of type 'integer'"),
-        (SERVICE.replace("selector:", "selecter:"), "'selecter' was unexpected"),
-        (SERVICE.replace("mail-api", "Mail_Api", 1), "metadata.name is missing or not a name: 'Mail_Api'"),
-        (SERVICE.replace("  type: NodePort\n", "  type: NodePort\n  type: ClusterIP\n"), "YAML: a key is there twice"),
-        (SERVICE.replace("  type:", "   type:"), "YAML: "),
-        (SERVICE.replace("  type:", "\ttype:"), "YAML: "),
-        ("a: &x 1\nb: *x\n", "line 2: YAML: aliases are not read"),
-        ("1: b\n", "YAML: a key is not a string"),
-        ("a: !!python/object/apply:os.system [ls]\n", "YAML: could not determine a constructor"),
-        ("a: !!timestamp 2024-13-45\n", "YAML: "),
-        ("a: " + "9" * 5000 + "\n", "YAML: "),
-    ],
-)
-def test_kubernetes_findings(text, message):
-    assert any(message in one for one in found(text, "kubernetes")), found(text, "kubernetes")
-
-
-def test_kubernetes_findings_name_the_document_and_the_line():
-    text = SERVICE + "---\n" + SERVICE.replace("targetPort: 8080", "targetPort: [8080]")
-    [one] = found(text, "kubernetes")
-    assert (
-        one.startswith("line 13: document 2: spec.ports.0.targetPort: ") or "document 2: spec.ports.0.targetPort" in one
-    )
-
-
 DOCKER = 'FROM python:3.12-slim\nWORKDIR /app\nCOPY . .\nEXPOSE 8000\nCMD ["python", "app.py"]\n'
 
 
@@ -189,26 +148,14 @@ def test_unknown_kind():
         validate.validate("", "terrafrom")
 
 
-@pytest.mark.parametrize(
-    "kind, module", [("terraform", "hcl2"), ("kubernetes", "kubernetes_validate")]
-)
-def test_a_missing_package_is_named_with_its_extra(kind, module, monkeypatch):
-    caches = (
-        terraform._libraries,
-        terraform._tables,
-        kubernetes._loader,
-        kubernetes._validator,
-        kubernetes._definitions,
-        kubernetes._libraries,
-    )
-    for one in caches:
+def test_a_missing_package_is_named_with_its_extra(monkeypatch):
+    for one in (terraform._libraries, terraform._tables):
         one.cache_clear()
-    monkeypatch.setitem(sys.modules, module, None)
-    text = SERVICE if kind == "kubernetes" else QUEUE
+    monkeypatch.setitem(sys.modules, "hcl2", None)
     with pytest.raises(UserError, match="not installed") as error:
-        validate.validate(text, kind)
+        validate.validate(QUEUE, "terraform")
     assert ".[iac]" in error.value.hint
-    for one in caches:
+    for one in (terraform._libraries, terraform._tables):
         one.cache_clear()
 
 

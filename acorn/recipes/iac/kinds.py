@@ -35,7 +35,7 @@ ROLE_FOLDERS = {"tasks", "handlers", "vars", "defaults", "meta"}
 CROSSPLANE = re.compile(
     r"^[ \-]{0,2}[\"']?apiVersion[\"']?:\s*[\"']?(?:[\w.-]+\.)?(?:crossplane\.io|upbound\.io)/", re.MULTILINE
 )
-MANIFEST = re.compile(r"^(?:- |[ \t]{0,8}\{?[ \t]*(?=\"))?[\"']?apiVersion[\"']?[ \t]*:", re.MULTILINE)
+MANIFEST = re.compile(r"^(?:- |(?: {0,4}|\t)\{?[ \t]*(?=\"))?[\"']?apiVersion[\"']?[ \t]*:", re.MULTILINE)
 KIND_LINE = re.compile(r"^[ \t]{0,8}\{?[ \t]*[\"']?kind[\"']?[ \t]*:|\"kind\"[ \t]*:", re.MULTILINE)
 STACK = re.compile(r"[\"']?AWSTemplateFormatVersion[\"']?\s*:|[\"']?Type[\"']?\s*:\s*[\"']?(?:AWS|Custom)::[A-Z]")
 SERVICES = re.compile(r"^services[ \t]*:", re.MULTILINE)

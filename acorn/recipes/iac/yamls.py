@@ -51,8 +51,8 @@ class Doc:
     repeats: list[tuple[object, int, int]] = field(default_factory=list)  # a key given twice: key, line, column
 
     def position(self, path: tuple) -> tuple[int, int]:
-        """Of the key or item at a path, or of the nearest thing above it."""
-        value, place = self.value, (self.line, 1)
+        """Of the key or item at a path, or of the nearest thing above it; () is the first key or item."""
+        value, place = self.value, min(self.marks.get(id(self.value), {}).values(), default=(self.line, 1))
         for part in path:
             marks = self.marks.get(id(value), {})
             if part not in marks:

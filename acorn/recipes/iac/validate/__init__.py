@@ -6,7 +6,7 @@ validate(text, kind) -> findings. Libraries do the parsing; what they leave open
 import importlib
 
 from acorn.errors import UserError, did_you_mean
-from acorn.recipes.iac.validate.findings import Finding, bounds
+from acorn.recipes.iac.validate.findings import MAX_CHARS, MAX_DEPTH, Finding, bounds
 
 __all__ = ["KINDS", "Finding", "prepare", "read", "validate"]
 
@@ -18,13 +18,14 @@ def validate(text: str, kind: str) -> list[Finding]:
     return read(text, kind)[1]
 
 
-def read(text: str, kind: str) -> tuple[dict, list[Finding]]:
-    """(parsed, findings); parsed is {} when the text can't be parsed."""
+def read(text: str, kind: str, **context) -> tuple[dict, list[Finding]]:
+    """(parsed, findings); parsed is {} when the text can't be parsed. context: what the kind's own `read` takes."""
     if kind not in KINDS:
         raise UserError(f"there is no kind {kind!r}.{did_you_mean(kind, KINDS)} There is: {', '.join(KINDS)}")
-    if findings := bounds(text):
+    module = importlib.import_module(f"acorn.recipes.iac.validate.{kind}")
+    if findings := bounds(text, getattr(module, "MAX_CHARS", MAX_CHARS), getattr(module, "MAX_DEPTH", MAX_DEPTH)):
         return {}, findings
-    return importlib.import_module(f"acorn.recipes.iac.validate.{kind}").read(text)
+    return module.read(text, **context)
 
 
 def prepare() -> str:

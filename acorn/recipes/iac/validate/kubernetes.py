@@ -1,157 +1,154 @@
-"""Kubernetes: PyYAML, bounded, for the syntax; kubernetes-validate's strict offline schemas for everything else."""
+"""
+Kubernetes manifests: YAML read with bounds, kubernetes-validate's strict offline schemas, CRDs that are given or stand
+in the same file, and what the API server refuses beyond its schemas. A kind that only a CRD could tell is a note.
+"""
 
 import re
-from functools import cache
 
-from acorn.errors import missing_extra
-from acorn.recipes.iac.validate.findings import MAX_DEPTH, Finding, line_of
+from acorn.errors import did_you_mean
+from acorn.recipes.iac.validate.documents import load, placed
+from acorn.recipes.iac.validate.findings import Finding
+from acorn.recipes.iac.validate.kubernetes_kinds import OWN
+from acorn.recipes.iac.validate.kubernetes_rules import metadata, together, workload
+from acorn.recipes.iac.validate.kubernetes_schema import CRDS, VERSION, custom, group_of, is_custom, schemas
+from acorn.recipes.iac.validate.shape import Problem, Shape, name, short
+from acorn.recipes.iac.yamls import Doc
 
-VERSION = "1.30.0"  # of the schemas; fixed, so that a newer package does not change what is valid
-MAX_NODES = 5_000
-MAX_DOCUMENTS = 20
-NAME = r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?"
+MAX_CHARS, MAX_DEPTH = 4 * 2**20, None  # what may be given to `read`; yamls bounds the rest
+# The groups of files that tools read and that only look like manifests: kustomize, kind, kubeadm, eksctl ...
+LOCAL = re.compile(r"(?:[\w.-]+\.)?config\.[\w.-]+|kind\.x-k8s\.io|kubeadm\.k8s\.io|eksctl\.io")
+PARTIAL = re.compile(r"patch[^/]*$|(?:^|/)overlays/", re.IGNORECASE)  # kustomize lays these over what is whole
+FILLABLE = ("wrong-type", "wrong-value", "name", "label")
+PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)")
 
 
-def read(text: str) -> tuple[dict, list[Finding]]:
-    manifests, findings = _parse(text)
-    if findings:
-        return {}, findings
-    manifests = [one for one in manifests if one is not None]
-    if not manifests:
-        return {}, [Finding("no manifest")]
-    if len(manifests) > MAX_DOCUMENTS:
-        return {}, [Finding(f"too many documents: {len(manifests)}, at most {MAX_DOCUMENTS} are read")]
-    parsed = {}
-    for number, one in enumerate(manifests, 1):
-        where = f"document {number}: " if len(manifests) > 1 else ""
-        problems = _problems(one)
-        if isinstance(one, dict) and isinstance(one.get("kind"), str):
-            parsed.setdefault(one["kind"], []).append(one)
-        findings += [
-            Finding(where + message, line_of(text, rf"^[\s-]*{key}\s*:") if key else 0) for message, key in problems
-        ]
+def read(text: str, crds: CRDS | None = None, path: str = "") -> tuple[dict, list[Finding]]:
+    """({kind: [manifest, ...]}, findings). crds: what `custom` made of CRDs. path: patches are told by it."""
+    docs, findings = load(text, "kubernetes")
+    if not docs:
+        return {}, findings or [Finding("no manifest", rule="empty")]
+    known = {**(crds or {}), **custom(one.value for one in docs)}
+    partial = bool(PARTIAL.search(path))
+    parsed, sound = {}, []
+    for number, doc in enumerate(docs, 1):
+        where = f"document {number}: " if len(docs) > 1 else ""
+        for at, manifest in spread(doc.value):
+            found = check(manifest, known, partial)
+            if isinstance(manifest, dict) and isinstance(manifest.get("kind"), str):
+                parsed.setdefault(manifest["kind"], []).append(manifest)
+            if not found:
+                sound.append((doc, where, at, manifest))
+            findings += [told(problem, at, doc, where) for problem in found]
+    numbered = [(index, one[3]) for index, one in enumerate(sound) if isinstance(one[3], dict)]
+    for index, problem in together(numbered):
+        doc, where, at, _ = sound[index]
+        findings.append(told(problem, at, doc, where))
     return parsed, findings
 
 
-def _problems(manifest) -> list[tuple[str, str]]:
-    """[(message, the key it is about or '')]"""
+def told(problem: Problem, at: tuple, doc: Doc, where: str) -> Finding:
+    severity = "note" if problem.rule in ("unknown-kind-of-crd", "placeholder") else "error"
+    return placed(Problem((*at, *problem.path), problem.message, problem.rule), doc, where, severity)
+
+
+def spread(value) -> list[tuple[tuple, object]]:
+    """A manifest, or those within a List, with their paths."""
+    if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):
+        return [(("items", index), one) for index, one in enumerate(value["items"])]
+    return [((), value)]
+
+
+def check(manifest, crds: CRDS, partial: bool = False) -> list[Problem]:
+    """What is wrong with one manifest, without its place in the file."""
     if not isinstance(manifest, dict):
-        return [(f"a manifest is a mapping, not {type(manifest).__name__}", "")]
+        return [Problem((), f"a manifest is a mapping, not {name(manifest)}", "wrong-type")]
     for key in ("apiVersion", "kind"):
         if not isinstance(manifest.get(key), str):
-            return [(f"{key} is missing or not a string", key)]
-    validator = _validator(manifest["kind"], manifest["apiVersion"])
-    if validator is None:
-        return [
-            (
-                f"Kubernetes {VERSION} has no kind {manifest['kind']!r} in apiVersion {manifest['apiVersion']!r}"[:200],
-                "kind",
+            return [Problem((key,), f"{key} is missing or not a string", "missing-field")]
+    api_version, kind = manifest["apiVersion"], manifest["kind"]
+    group = group_of(api_version)
+    builtin = schemas().names.get((api_version, kind))
+    if builtin:
+        shape = Shape(schemas().resolve)
+        found = shape.check(manifest, schemas().definitions[builtin])
+        found += [one for one in nulls(manifest, schemas().definitions[builtin])]
+    elif (group, kind) in crds:
+        versions = crds[group, kind]
+        version = api_version.rpartition("/")[2]
+        if version not in versions:
+            there = ", ".join(versions)
+            return [
+                Problem(("apiVersion",), f"the CRD of {kind} has no version {version}; it has {there}", "unknown-kind")
+            ]
+        found = Shape(trusted=False).check(manifest, versions[version])
+    else:
+        found = [unknown(api_version, kind, group)]
+        return [] if LOCAL.fullmatch(group) and found[0].rule != "unknown-kind" else found
+    if partial:
+        found = [one for one in found if one.rule != "missing-field"]
+    found = [filled_in(one, manifest) for one in found]
+    if any(one.rule != "placeholder" for one in found):
+        return found
+    if kind.endswith("List") and "items" in manifest:
+        return found
+    own = OWN.get(kind) if builtin else None
+    more = [
+        *(metadata(manifest) if builtin or (group, kind) in crds else ()),
+        *(workload(manifest) if builtin else ()),
+        *(own(manifest) if own else ()),
+    ]
+    more = [filled_in(one, manifest) for one in more]
+    return found + [
+        one for one in more if not (partial and one.rule in ("missing-field", "selector", "unknown-reference"))
+    ]
+
+
+def unknown(api_version: str, kind: str, group: str) -> Problem:
+    """A kind that no schema knows: wrong, or one that only a CRD could tell."""
+    known = schemas()
+    said = f"Kubernetes {VERSION} has no kind {short(kind)} in apiVersion {short(api_version)}"
+    if kind in known.versions:
+        near = did_you_mean(api_version, known.versions[kind])
+        groups = [group_of(one) for one in known.versions[kind]]
+        if not is_custom(group) or did_you_mean(group, groups) and close(group, groups):
+            return Problem(
+                ("apiVersion",), f"{said}; it is in {', '.join(known.versions[kind])}.{near}", "unknown-kind"
             )
-        ]
-    metadata = manifest.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    if not isinstance(name, str) or not re.fullmatch(NAME, name) or len(name) > 253:
-        return [(f"metadata.name is missing or not a name: {str(name)[:60]!r}", "metadata")]
-    problems = []
-    for error in sorted(validator.iter_errors(manifest), key=lambda error: [str(part) for part in error.path])[:20]:
-        keys = [part for part in error.path if isinstance(part, str)]
-        path = ".".join(str(part) for part in error.path)
-        problems.append((f"{path or manifest['kind']}: {error.message[:200]}", re.escape(keys[-1]) if keys else ""))
-    return problems
+    if not is_custom(group):
+        kinds = [one for version, one in known.names if version == api_version] or list(known.versions)
+        return Problem(("kind",), said + "." + did_you_mean(kind, kinds), "unknown-kind")
+    said = f"no CRD of {kind} in {group} was given: its fields are not checked"
+    return Problem(("kind",), said[:200], "unknown-kind-of-crd")
 
 
-def _parse(text: str) -> tuple[list, list[Finding]]:
-    yaml, safe_loader = _loader()
-    try:
-        return list(yaml.load_all(text, Loader=safe_loader)), []
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        return [], [Finding(f"YAML: {problem[:200]}", mark.line + 1 if mark else 0)]
-    except RecursionError:
-        return [], [Finding("nested too deep")]
-    except (
-        ValueError,
-        OverflowError,
-        TypeError,
-        AttributeError,
-    ) as error:  # e.g. the date 2024-13-45, a number of 5,000 digits
-        return [], [Finding(f"YAML: {str(error)[:200]}")]
+def close(word: str, words: list[str]) -> bool:
+    """One or two letters away, as a slip is."""
+    import difflib
+
+    return any(difflib.SequenceMatcher(None, word, one).ratio() > 0.9 for one in words if one)
 
 
-@cache
-def _loader():
-    """A safe loader that counts nodes and depth, takes no aliases (bombs are made of them), and refuses a key given "
-    "twice."""
-    import yaml
+def nulls(manifest: dict, schema: dict) -> list[Problem]:
+    """Required parts of a spec that are there but empty, which the schemas let pass and the API server does not."""
+    found = []
+    for key in schema.get("required") or ():
+        if key in manifest and manifest[key] is None and key not in ("rules", "status", "metadata"):
+            found.append(Problem((key,), f"field {key} is empty", "missing-field"))
+    return found
 
-    class Bounded(yaml.SafeLoader):
-        nodes = depth = 0
 
-        def compose_node(self, parent, index):
-            event = self.peek_event()
-            if isinstance(event, yaml.AliasEvent):
-                raise yaml.composer.ComposerError(None, None, "aliases are not read", event.start_mark)
-            self.nodes, self.depth = self.nodes + 1, self.depth + 1
-            if self.nodes > MAX_NODES or self.depth > MAX_DEPTH:
-                raise yaml.composer.ComposerError(None, None, "too many nodes or nested too deep", event.start_mark)
-            node = super().compose_node(parent, index)
-            self.depth -= 1
-            return node
-
-        def construct_mapping(self, node, deep=False):
-            mapping = super().construct_mapping(node, deep)
-            if len(mapping) != len(node.value):
-                raise yaml.constructor.ConstructorError(None, None, "a key is there twice", node.start_mark)
-            if not all(isinstance(key, str) for key in mapping):
-                raise yaml.constructor.ConstructorError(None, None, "a key is not a string", node.start_mark)
-            return mapping
-
-    # Resources hold no dates; 2024-01-01 as a value is text to Kubernetes too.
-    Bounded.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    return yaml, Bounded
+def filled_in(problem: Problem, manifest: dict) -> Problem:
+    """A value such as ${REPLICAS} is filled in by a program later: that is said, not called wrong."""
+    value = manifest
+    for part in problem.path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return problem
+    if isinstance(value, str) and PLACEHOLDER.search(value) and problem.rule in FILLABLE:
+        return Problem(problem.path, f"{short(value)} is filled in by a program later: not checked", "placeholder")
+    return problem
 
 
 def prepare() -> None:
-    _loader()
-    _definitions()
-
-
-@cache
-def _validator(kind: str, api_version: str):
-    """The strict JSON-schema validator of a kind, or None when this version of Kubernetes has no such kind."""
-    jsonschema, referencing, _ = _libraries()
-    group = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", api_version)
-    file = f"{kind.lower()}-{group}"
-    if not re.fullmatch(r"[a-z0-9-]{1,80}", file):
-        return None
-    try:
-        schema = referencing.Resource.from_contents(_schema(file))
-    except FileNotFoundError:
-        return None
-    registry = schema @ (_definitions() @ referencing.Registry())
-    return jsonschema.validators.Draft202012Validator(schema.contents, registry=registry)
-
-
-@cache
-def _definitions():
-    return _libraries()[1].Resource.from_contents(_schema("_definitions"))
-
-
-def _schema(file: str) -> dict:
-    path = f"kubernetes-json-schema/v{VERSION}-local-strict/{file}.json"
-    return _libraries()[2].schema_contents(path, VERSION)
-
-
-@cache
-def _libraries():
-    try:
-        import jsonschema
-        import referencing
-        from kubernetes_validate import utils
-    except ImportError as error:
-        raise missing_extra("kubernetes-validate", "iac") from error
-    return jsonschema, referencing, utils
+    schemas()
