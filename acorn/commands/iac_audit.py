@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -43,6 +44,10 @@ class Audit:
     junit: bool = False  # findings as JUnit XML
     out: Path | None = None  # write to this file instead of standard output
     explain: bool = False  # say why and what to do at every finding, with the same checks elsewhere
+    fix: bool = False  # show patches, each of them validated and audited again, as a diff
+    write: bool = False  # with --fix: write the patched files
+    run_name: Annotated[str, tyro.conf.arg(name="run", metavar="RUN")] = ""  # a model that is asked for more patches
+    checkov: bool = False  # add what checkov finds (the Python package checkov)
     list_rules: bool = False  # show every rule and stop
     jobs: int = 0  # processes (default: one a core, where there are many files)
 
@@ -63,14 +68,36 @@ class Audit:
         known = 0
         if self.baseline:
             found, known = baseline.new(found, baseline.load(self.baseline))
+        if self.fix or self.run_name:
+            return self.patch(found)
         least = LEVEL[self.severity]
         results = [
             (path, [row.finding for row in rows if not row.fingerprint or ORDER[row.finding.severity] >= least])
             for path, rows in found
         ]
-        self.write(results, form, known)
-        worst = max((ORDER[one.severity] for _, rows in results for one in rows), default=-1)
-        return int(worst >= max(LEVEL[self.fail_on], least) and not self.soft_fail)
+        self.show(results, form, known)
+        return self.code([one for _, rows in results for one in rows])
+
+    def patch(self, found: list) -> int:
+        """Show the patches; the exit code is about what is left when they are written."""
+        from acorn.commands import iac_audit_fix
+
+        diff, _ = iac_audit_fix.run(found, self.kind, self.chosen(), self.root(), self.run_name, self.write)
+        iac.write(diff, self.out)
+        left = self.scan() if self.write else found
+        if self.baseline:
+            from acorn.recipes.iac.audit import baseline
+
+            left, _ = baseline.new(left, baseline.load(self.baseline))
+        return self.code([row.finding for _, rows in left for row in rows])
+
+    def code(self, findings: list) -> int:
+        worst = max((ORDER[one.severity] for one in findings), default=-1)
+        return int(worst >= max(LEVEL[self.fail_on], LEVEL[self.severity]) and not self.soft_fail)
+
+    def root(self) -> str:
+        """Where paths in fingerprints begin: the folder of the baseline, so that it can be used from anywhere."""
+        return str(self.baseline.resolve().parent) if self.baseline else os.getcwd()
 
     def settle(self) -> None:
         """Take what the command line left out from the file of settings, then check it all."""
@@ -83,6 +110,8 @@ class Audit:
             if (value := getattr(self, name)) not in LEVEL:
                 hint = did_you_mean(value, LEVEL)
                 raise UserError(f"--{name.replace('_', '-')} is low, medium or high, not {value!r}.{hint}")
+        if self.write and not self.fix:
+            raise UserError("--write needs --fix", "acorn iac audit PATH --fix --write")
         if self.update_baseline and not self.baseline:
             raise UserError(
                 "--update-baseline needs --baseline FILE", "--baseline acorn-baseline.json --update-baseline"
@@ -103,9 +132,8 @@ class Audit:
         for path in self.paths:
             if path == "-" and not self.kind:
                 raise UserError("what kind of code is standard input?", "acorn iac audit - --kind terraform")
-        root = str(self.baseline.resolve().parent) if self.baseline else os.getcwd()
         with progress(len(paths)) as tick:
-            return scan(paths, iac.source, self.kind, self.chosen(), root, self.jobs, tick)
+            return scan(paths, iac.source, self.kind, self.chosen(), self.root(), self.jobs, tick)
 
     def chosen(self) -> frozenset[str]:
         """Ids of the rules that are looked at; empty for all."""
@@ -131,7 +159,7 @@ class Audit:
             found |= fits
         return found
 
-    def write(self, results: list, form: str, known: int) -> None:
+    def show(self, results: list, form: str, known: int) -> None:
         from acorn.recipes.iac import results as forms
         from acorn.recipes.iac.audit import report
         from acorn.recipes.iac.audit.rules import rules

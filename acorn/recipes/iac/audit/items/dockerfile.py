@@ -27,7 +27,9 @@ def items(text: str) -> list[Item]:
         cut = len(rest) - len(bare)
         body = {"text": bare, "flags": flags, "stage": len(stages) - 1}
         place = _placer(starts, lines, cut)
-        found.append(Item(f"docker/{word}", bare[:40], body, place, file, base=(lines[0],), roots=(lines[0],)))
+        found.append(
+            Item(f"docker/{word}", bare[:40], body, place, file, base=(lines[0], lines[-1]), roots=(lines[0],))
+        )
     return [file, *found]
 
 

@@ -18,14 +18,14 @@ ARCHIVE = re.compile(r"\.(?:tar|tar\.\w+|tgz|tbz2|txz|zip)$")
 INSTALL = r"\b(?:apt-get|apt)\b(?:\s+-[\w=:./-]+)*\s+install\b"
 
 
-def runs(pattern: str, note: str, but: str = "", flags: int = 0):
-    """A finding for each RUN in which the pattern is found, and the other one not."""
-    compiled, without = re.compile(pattern, flags), re.compile(but) if but else None
+def runs(pattern: str, note: str, but: str = "", fix: tuple[str, str] | None = None):
+    """A finding for each RUN in which the pattern is found, and the other one not. fix: (pattern, replacement)"""
+    compiled, without = re.compile(pattern), re.compile(but) if but else None
 
     def check(item: Item) -> Iterator[Hit]:
         text = item.body["text"]
         if (found := compiled.search(text)) and not (without and without.search(text)):
-            yield Hit(("text", found.start()), note)
+            yield Hit(("text", found.start()), note, Fix((), fix) if fix else None)
 
     return {"docker/RUN": check}
 
@@ -77,7 +77,7 @@ def add_url(item: Item) -> Iterator[Hit]:
 def add_local(item: Item) -> Iterator[Hit]:
     words = [one.strip('",[]') for one in item.body["text"].split()[:-1]]
     if words and not any(ARCHIVE.search(one) or re.match(r"(?:https?|git)(?:://|@)", one) for one in words):
-        yield Hit((), "copies a file", Fix((), "COPY"))
+        yield Hit((), "copies a file", Fix((), (r"(?i)\A(\s*)ADD\b", r"\1COPY")))
 
 
 def plain_secret(item: Item) -> Iterator[Hit]:
@@ -209,7 +209,10 @@ RULES = (
         "ACORN-DOCKER-009",
         "Files that everybody may write",
         "medium",
-        runs(r"\bchmod\s+(?:-\w+\s+)*(?:0?777|[ao]\+\w*w\w*|ugo\+\w*w)\b", "everybody may write there"),
+        runs(
+            r"\bchmod\s+(?:-\w+\s+)*(?:0?777|[ao]\+\w*w\w*|ugo\+\w*w)\b", "everybody may write there",
+            fix=(r"(\bchmod\s+(?:-\w+\s+)*)0?777\b", r"\g<1>755"),
+        ),
         "Whoever gets in can change the program.",
         "Give the owner the rights that are needed: COPY --chown, chmod 755.",
     ),
@@ -217,7 +220,10 @@ RULES = (
         "ACORN-DOCKER-010",
         "Packages that nobody asked for",
         "low",
-        runs(INSTALL, "apt-get install without --no-install-recommends", r"--no-install-recommends|Install-Recommends"),
+        runs(
+            INSTALL, "apt-get install without --no-install-recommends", r"--no-install-recommends|Install-Recommends",
+            (rf"({INSTALL})", r"\1 --no-install-recommends"),
+        ),
         "Every package more is a hole more.",
         "Use apt-get install --no-install-recommends.",
         ("DL3015",),
@@ -226,7 +232,10 @@ RULES = (
         "ACORN-DOCKER-011",
         "Lists of packages left in the image",
         "low",
-        runs(INSTALL, "/var/lib/apt/lists stays", r"/var/lib/apt/lists|--mount=type=cache|apt-get\s+(?:dist)?clean"),
+        runs(
+            INSTALL, "/var/lib/apt/lists stays", r"/var/lib/apt/lists|--mount=type=cache|apt-get\s+(?:dist)?clean",
+            (r"(?s)\A(?!.*<<)(?!\s*RUN\s*\[)(.*\S)\s*\Z", r"\1 \\\n    && rm -rf /var/lib/apt/lists/*"),
+        ),
         "They make the image bigger and are never used again.",
         "End the RUN with && rm -rf /var/lib/apt/lists/*.",
         ("DL3009",),
@@ -237,7 +246,7 @@ RULES = (
         "low",
         runs(
             r"\bpip3?\s+install\b", "pip install without --no-cache-dir",
-            r"--no-cache-dir|PIP_NO_CACHE_DIR|--mount=type=cache",
+            r"--no-cache-dir|PIP_NO_CACHE_DIR|--mount=type=cache", (r"(\bpip3?\s+install)\b", r"\1 --no-cache-dir"),
         ),
         "It makes the image bigger and is never used again.",
         "Use pip install --no-cache-dir.",
@@ -343,7 +352,7 @@ RULES = (
         "low",
         runs(
             r"\bapk\s+(?:-\S+\s+)*add\b", "apk add without --no-cache",
-            r"--no-cache|--mount=type=cache|/var/cache/apk",
+            r"--no-cache|--mount=type=cache|/var/cache/apk", (r"(\bapk\s+(?:-\S+\s+)*add)\b", r"\1 --no-cache"),
         ),
         "It makes the image bigger and is never used again.",
         "Use apk add --no-cache.",
