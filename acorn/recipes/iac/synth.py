@@ -3,6 +3,7 @@ Documents for the base corpus, drawn from a seed: single resources, files of sev
 outputs, short pages of prose and code. Only parameters and sentences of the training split appear in them.
 """
 
+import re
 from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING
@@ -66,21 +67,42 @@ def module(rng: Random, intent: Intent, kind: str) -> str:
         return asked(rng, intent, kind)
     others = [one for one in PAIRS if one[1] == kind and one[0] is not intent]
     chosen = [(intent, kind), *rng.sample(others, rng.randint(1, min(2, len(others))))]
-    parts = []
+    parts, declared = [], set()
     for one, _ in chosen:
         text = draw(rng, one, kind)[1]
-        parts.append(f"# {one.title}\n{text}")
+        headers = set(HEADER.findall(text))
+        if not headers & declared:
+            parts.append(f"# {one.title}\n{text}")
+            declared |= headers
     if kind != "terraform":
         return JOINED[kind].join(parts)
-    region = rng.choice(("eu-west-1", "eu-central-1", "us-east-1", "us-west-2"))
-    variable = f'variable "region" {{\n  type    = string\n  default = "{region}"\n}}\n'
-    parts = [variable, 'provider "aws" {\n  region = var.region\n}\n', *parts]
+    clouds = [cloud for cloud in PROVIDERS if any(f'"{cloud}' in header for header in declared)]
     output = OUTPUTS.get(intent.name)
-    if output:
+    if output and f'"{output[1].partition(".")[0]}"' in parts[0]:
         parts.append(f'output "{output[0]}" {{\n  value = {output[1]}\n}}\n')
-    return "\n".join(parts)
+    return "\n".join([PROVIDERS[cloud].replace("REGION", rng.choice(REGIONS[cloud])) for cloud in clouds] + parts)
 
 
+HEADER = re.compile(r'^(?:resource|data|variable) .*"', re.MULTILINE)
+REGION = """variable "region" {
+  type    = string
+  default = "REGION"
+}
+
+provider "aws" {
+  region = var.region
+}
+"""
+PROVIDERS = {
+    "aws_": REGION,
+    "azurerm_": 'provider "azurerm" {\n  features {}\n}\n',
+    "google_": 'provider "google" {\n  region = "REGION"\n}\n',
+}
+REGIONS = {
+    "aws_": ("eu-west-1", "eu-central-1", "us-east-1", "us-west-2"),
+    "azurerm_": ("",),
+    "google_": ("europe-west1", "europe-west3", "us-central1"),
+}
 OUTPUTS = {
     "bucket": ("bucket_arn", "aws_s3_bucket.this.arn"),
     "queue": ("queue_url", "aws_sqs_queue.this.url"),

@@ -5,31 +5,23 @@ from random import Random
 
 from acorn.errors import UserError
 from acorn.evals.task import Example, Grade
-from acorn.recipes.iac import validate
-from acorn.recipes.iac.chats import chat
+from acorn.recipes.iac import chats, validate
 from acorn.recipes.iac.intents import INTENTS, PAIRS, Intent
 from acorn.recipes.iac.intents.intent import SPLITS
-
-CHAT_SHARE = 0.03  # greetings and the like among the conversations
 
 
 def conversations(split: str, seed: int, count: int) -> list[list[dict]]:
     """
-    Chats of one request and one answer; the answer is bare code. 'train' and 'val' share sentences but no parameters;
-    'test', what `examples` draws from, has other parameters *and* other sentences.
+    Four of five are one request and one answer, bare code; what the others are, `chats` says. 'train' and 'val' share
+    sentences but no parameters; 'test', what `examples` draws from, has other parameters *and* other sentences.
     """
     if split not in SPLITS:
         raise UserError(f"there is no split {split!r}; there is: {', '.join(SPLITS)}")
     rng = Random(f"conversations {split} {seed}")
     found = []
     for number in range(count):
-        if rng.random() < CHAT_SHARE:
-            found.append(chat(rng, INTENTS))
-            continue
-        intent, kind = _turn(number)
-        p = intent.draw(rng, split, kind)
-        request = intent.describe(p, kind, intent.phrasing(rng, split))
-        found.append([{"role": "user", "content": request}, {"role": "assistant", "content": intent.render(p, kind)}])
+        other = chats.other(rng)
+        found.append(chats.addressed(rng, other(rng, split) if other else chats.write(rng, split, *_turn(number))))
     return found
 
 

@@ -64,11 +64,13 @@ class Cluster(Clouded):
         }
 
     def aws(self, p):
+        private = Block(subnet_ids=Ref("var.subnet_ids"), endpoint_private_access=True, endpoint_public_access=False)
         cluster = {
             "name": p["name"],
             "version": p["version"],
             "role_arn": Ref("aws_iam_role.this.arn"),
-            "vpc_config": Block(subnet_ids=Ref("var.subnet_ids")),
+            "vpc_config": private,
+            "encryption_config": Block(resources=["secrets"], provider=Block(key_arn=Ref("var.key_arn"))),
             "tags": {"Environment": p["environment"]},
         }
         role = {"name": p["name"] + "-role", "assume_role_policy": jsonencode(trust("eks"))}
@@ -76,6 +78,7 @@ class Cluster(Clouded):
         return "\n".join(
             [
                 variable("subnet_ids", type_="list(string)"),
+                variable("key_arn"),
                 resource("aws_iam_role", role),
                 resource("aws_iam_role_policy_attachment", attachment),
                 resource("aws_eks_cluster", cluster),
@@ -117,8 +120,11 @@ class Cluster(Clouded):
             "location": p["region"],
             "initial_node_count": p["nodes"],
             "node_config": Block(machine_type=p["machine"]),
+            "network_policy": Block(enabled=True),
+            "private_cluster_config": Block(enable_private_nodes=True, enable_private_endpoint=True),
+            "workload_identity_config": Block(workload_pool="${var.project}.svc.id.goog"),
         }
-        return resource("google_container_cluster", body)
+        return variable("project") + "\n" + resource("google_container_cluster", body)
 
 
 class NodePool(Clouded):

@@ -3,6 +3,7 @@
 from acorn.recipes.iac import words
 from acorn.recipes.iac.facts import Refers, find, same
 from acorn.recipes.iac.intents.clouds import Clouded, azure, azure_facts
+from acorn.recipes.iac.intents.elsewhere import DatabaseElsewhere
 from acorn.recipes.iac.intents.intent import Intent
 from acorn.recipes.iac.render.cloudformation import stack
 from acorn.recipes.iac.render.hcl import Block, Ref, resource
@@ -11,14 +12,14 @@ CLASSES = (
     "db.t3.micro db.t3.small db.t3.medium db.t4g.small db.t4g.large db.m6g.large db.m7g.large db.r6g.large".split()
 )
 ENGINES = {
-    "postgres": ("14", "15", "16", "17"),
+    "postgres": ("14", "15", "16"),
     "mysql": ("8.0", "8.4"),
-    "mariadb": ("10.6", "10.11", "11.4"),
+    "mariadb": ("10.6.20", "10.11.10", "11.4.4"),
 }
 
 
-class Database(Intent):
-    name, kinds, title = "database", ("terraform", "cloudformation"), "RDS database"
+class Database(DatabaseElsewhere, Intent):
+    name, kinds, title = "database", ("terraform", "cloudformation", "ansible", "crossplane"), "RDS database"
     notes = (
         "AWS makes the password of the administrator and keeps it in Secrets Manager; it never stands in the code.",
         "Storage is encrypted, and a last snapshot is taken when the database is deleted.",
@@ -47,7 +48,7 @@ class Database(Intent):
             "version": rng.choice(ENGINES[engine]),
             "size": rng.choice(CLASSES),
             "storage": rng.choice((20, 30, 40, 50, 60, 80, 100, 150, 200, 250, 300, 400, 500)),
-            "backup": rng.choice((2, 3, 4, 5, 7, 10, 14, 21, 28, 30, 35)),
+            "backup": rng.choice((7, 8, 10, 12, 14, 20, 21, 25, 28, 30, 35)),
             "multi_az": rng.random() < 0.4,
         }
 
@@ -68,10 +69,16 @@ class Database(Intent):
             "aws_db_instance/multi_az": p["multi_az"] or None,
         }
 
+    ZONES = {  # where each kind says that there is a standby
+        "terraform": "aws_db_instance/multi_az",
+        "cloudformation": "AWS::RDS::DBInstance/MultiAZ",
+        "ansible": "amazon.aws.rds_instance/multi_az",
+        "crossplane": "Instance/spec/forProvider/multiAz",
+    }
+
     def check(self, p, parsed, kind):
         """multi_az = false says the same as leaving it out."""
-        problems = super().check(p, parsed, kind)
-        path = "aws_db_instance/multi_az" if kind == "terraform" else "AWS::RDS::DBInstance/MultiAZ"
+        problems, path = super().check(p, parsed, kind), self.ZONES[kind]
         if not p["multi_az"] and same(False, find(parsed, path)):
             problems = [one for one in problems if not one.startswith(f"{path}:")]
         return problems
@@ -87,6 +94,7 @@ class Database(Intent):
             "username": "app",
             "manage_master_user_password": True,
             "backup_retention_period": p["backup"],
+            "deletion_protection": True,
             "final_snapshot_identifier": p["name"] + "-final",
         }
         return resource("aws_db_instance", {**body, "multi_az": True} if p["multi_az"] else body)
@@ -113,8 +121,10 @@ class Database(Intent):
             "MasterUsername": "app",
             "ManageMasterUserPassword": True,
             "BackupRetentionPeriod": p["backup"],
+            "DeletionProtection": True,
         }
-        return stack(Database=("AWS::RDS::DBInstance", {**body, "MultiAZ": True} if p["multi_az"] else body))
+        body = {**body, "MultiAZ": True} if p["multi_az"] else body
+        return stack(kept=("Database",), Database=("AWS::RDS::DBInstance", body))
 
 
 class ManagedPostgres(Clouded):
@@ -220,6 +230,8 @@ class Aurora(Intent):
             "storage_encrypted": True,
             "master_username": "app",
             "manage_master_user_password": True,
+            "backup_retention_period": 7,
+            "deletion_protection": True,
             "final_snapshot_identifier": p["name"] + "-final",
         }
         instance = {
@@ -298,4 +310,5 @@ class Cache(Clouded):
 
     def google(self, p):
         body = {"name": p["name"], "region": p["region"], "memory_size_gb": p["size"], "tier": "STANDARD_HA"}
+        body["auth_enabled"] = True
         return resource("google_redis_instance", body | {"transit_encryption_mode": "SERVER_AUTHENTICATION"})

@@ -14,7 +14,7 @@ IMAGES = {  # what people say -> the public SSM parameter that always holds the 
     "Debian 12": "/aws/service/debian/release/12/latest/amd64",
 }
 TYPES = "t3.micro t3.small t3.medium t3.large m5.large m6i.large m7i.xlarge c6i.large c7i.xlarge r6i.large".split()
-RUNTIMES = "python3.11 python3.12 python3.13 nodejs20.x nodejs22.x".split()
+RUNTIMES = "python3.11 python3.12 python3.13 nodejs22.x nodejs24.x".split()
 ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
 LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 

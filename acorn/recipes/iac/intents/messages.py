@@ -86,7 +86,7 @@ class Queue(Intent):
         if not p["receives"]:
             return resource("aws_sqs_queue", body)
         policy = {"deadLetterTargetArn": Ref("aws_sqs_queue.dead.arn"), "maxReceiveCount": p["receives"]}
-        dead = resource("aws_sqs_queue", {"name": p["name"] + "-dead"}, "dead")
+        dead = resource("aws_sqs_queue", {"name": p["name"] + "-dead", "sqs_managed_sse_enabled": True}, "dead")
         return resource("aws_sqs_queue", {**body, "redrive_policy": jsonencode(policy)}) + "\n" + dead
 
     def cloudformation(self, p):
@@ -101,7 +101,7 @@ class Queue(Intent):
         policy = {"deadLetterTargetArn": get("Dead", "Arn"), "maxReceiveCount": p["receives"]}
         return stack(
             Queue=("AWS::SQS::Queue", {**body, "RedrivePolicy": policy}),
-            Dead=("AWS::SQS::Queue", {"QueueName": p["name"] + "-dead"}),
+            Dead=("AWS::SQS::Queue", {"QueueName": p["name"] + "-dead", "SqsManagedSseEnabled": True}),
         )
 
 

@@ -3,6 +3,7 @@
 from acorn.recipes.iac import words
 from acorn.recipes.iac.facts import Each, Like, Refers
 from acorn.recipes.iac.intents.domains import behavior
+from acorn.recipes.iac.intents.elsewhere import BLOCKED
 from acorn.recipes.iac.intents.intent import Intent
 from acorn.recipes.iac.intents.machines import LOGS, RUNTIMES, trust
 from acorn.recipes.iac.intents.networks import RANGES
@@ -84,7 +85,7 @@ class StaticSite(Intent):
         }
 
     def terraform(self, p):
-        blocked = {"bucket": Ref("aws_s3_bucket.this.id"), "block_public_policy": True, "restrict_public_buckets": True}
+        blocked = {"bucket": Ref("aws_s3_bucket.this.id"), **dict.fromkeys(BLOCKED, True)}
         control = {
             "name": p["name"] + "-site",
             "origin_access_control_origin_type": "s3",
@@ -162,6 +163,7 @@ class ServerlessApi(Intent):
             "action": "lambda:InvokeFunction",
             "function_name": Ref("aws_lambda_function.this.function_name"),
             "principal": "apigateway.amazonaws.com",
+            "source_arn": "${aws_apigatewayv2_api.this.execution_arn}/*/*",
         }
         return "\n".join(
             [
@@ -236,7 +238,8 @@ class Platform(Intent):
             "instance_types": [p["machine"]],
             "scaling_config": Block(min_size=1, max_size=10, desired_size=p["nodes"]),
         }
-        cluster = {"name": p["name"], "role_arn": role, "vpc_config": Block(subnet_ids=SUBNETS)}
+        private = Block(subnet_ids=SUBNETS, endpoint_private_access=True, endpoint_public_access=False)
+        cluster = {"name": p["name"], "role_arn": role, "vpc_config": private}
         return "\n".join(
             [
                 resource("aws_vpc", {"cidr_block": p["cidr"]}),

@@ -243,6 +243,7 @@ class Key(Clouded):
     def cloudformation(self, p):
         alias = {"AliasName": f"alias/{p['name']}", "TargetKeyId": ref("Key")}
         return stack(
+            kept=("Key",),
             Key=("AWS::KMS::Key", {"PendingWindowInDays": p["days"], "EnableKeyRotation": True}),
             Alias=("AWS::KMS::Alias", alias),
         )

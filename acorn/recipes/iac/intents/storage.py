@@ -3,15 +3,14 @@
 from acorn.recipes.iac import words
 from acorn.recipes.iac.facts import Each, Refers
 from acorn.recipes.iac.intents.clouds import Clouded, azure, azure_facts, tags
+from acorn.recipes.iac.intents.elsewhere import BLOCKED, BucketElsewhere
 from acorn.recipes.iac.intents.intent import Intent
 from acorn.recipes.iac.render.cloudformation import stack
 from acorn.recipes.iac.render.hcl import Block, Ref, resource, variable
 
-BLOCKED = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 
-
-class Bucket(Clouded):
-    name, kinds, title = "bucket", ("terraform", "cloudformation"), "private bucket"
+class Bucket(BucketElsewhere, Clouded):
+    name, kinds, title = "bucket", ("terraform", "cloudformation", "ansible", "crossplane"), "private bucket"
     notes = (
         "A bucket holds objects under keys; its name is unique in the whole of a cloud.",
         "Public access is blocked on the bucket, so that a wrong policy can't open it to the world.",
@@ -46,7 +45,8 @@ class Bucket(Clouded):
 
     def fits(self, p, kind):
         hyphens = p["cloud"] == "azure" and "-" in p["name"]
-        return super().fits(p, kind) and not hyphens and (not p["kms"] or p["cloud"] == "aws")
+        keys = p["cloud"] == "aws" and kind != "crossplane"
+        return super().fits(p, kind) and not hyphens and (not p["kms"] or keys)
 
     def options(self, p):
         return ["versioning"] * p["versioning"] + ["KMS encryption"] * p["kms"]
@@ -222,7 +222,8 @@ class Table(Intent):
             body["DeletionProtectionEnabled"] = True
         if p["ttl"]:
             body["TimeToLiveSpecification"] = {"AttributeName": p["ttl"], "Enabled": True}
-        return stack(Table=("AWS::DynamoDB::Table", body))
+        body["PointInTimeRecoverySpecification"] = {"PointInTimeRecoveryEnabled": True}
+        return stack(kept=("Table",), Table=("AWS::DynamoDB::Table", body))
 
 
 class FileSystem(Intent):
@@ -277,14 +278,14 @@ class FileSystem(Intent):
         if p["days"]:
             body["LifecyclePolicies"] = [{"TransitionToIA": f"AFTER_{p['days']}_DAYS"}]
         body["FileSystemTags"] = [{"Key": "Name", "Value": p["name"]}]
-        return stack(FileSystem=("AWS::EFS::FileSystem", body))
+        return stack(kept=("FileSystem",), FileSystem=("AWS::EFS::FileSystem", body))
 
 
 class Registry(Clouded):
     name, kinds, title = "registry", ("terraform", "cloudformation"), "container registry"
     notes = (
         "Images are scanned for known faults when they are pushed.",
-        "With immutable tags, a tag always means the same image.",
+        "Tags are immutable: a tag always means the same image.",
     )
     thing = "a container registry"
     things = {
@@ -302,26 +303,29 @@ class Registry(Clouded):
         return {
             **p,
             "name": name.replace("-", "") + ("hub" if len(name) < 6 else "") if p["cloud"] == "azure" else name,
-            "immutable": p["cloud"] != "azure" and rng.random() < 0.5,
+            "kms": p["cloud"] == "aws" and rng.random() < 0.5,
         }
 
     def fits(self, p, kind):
-        return super().fits(p, kind) and (p["cloud"] != "azure" or not (p["immutable"] or "-" in p["name"]))
+        hyphens = p["cloud"] == "azure" and "-" in p["name"]
+        return super().fits(p, kind) and not hyphens and (not p["kms"] or p["cloud"] == "aws")
 
     def options(self, p):
-        return ["immutable tags"] * p["immutable"]
+        return ["KMS encryption"] * p["kms"]
 
     def aws_facts(self, p):
         return {
             "aws_ecr_repository/name": p["name"],
             "aws_ecr_repository/tags/Environment": p["environment"],
-            "aws_ecr_repository/image_tag_mutability": "IMMUTABLE" if p["immutable"] else None,
+            "aws_ecr_repository/encryption_configuration/encryption_type": "KMS" if p["kms"] else None,
             "aws_ecr_repository/image_scanning_configuration/scan_on_push": True,
         }
 
     def aws(self, p):
-        body = {"name": p["name"]} | ({"image_tag_mutability": "IMMUTABLE"} if p["immutable"] else {})
+        body = {"name": p["name"], "image_tag_mutability": "IMMUTABLE"}
         body["image_scanning_configuration"] = Block(scan_on_push=True)
+        if p["kms"]:
+            body["encryption_configuration"] = Block(encryption_type="KMS")
         return resource("aws_ecr_repository", body | tags(p))
 
     def azure_facts(self, p):
@@ -337,25 +341,25 @@ class Registry(Clouded):
             f"{registry}/repository_id": p["name"],
             f"{registry}/location": p["region"],
             f"{registry}/format": "DOCKER",
-            f"{registry}/docker_config/immutable_tags": p["immutable"] or None,
         }
 
     def google(self, p):
         body = {"repository_id": p["name"], "location": p["region"], "format": "DOCKER"}
-        extra = {"docker_config": Block(immutable_tags=True)} if p["immutable"] else {}
-        return resource("google_artifact_registry_repository", body | extra)
+        return resource("google_artifact_registry_repository", body | {"docker_config": Block(immutable_tags=True)})
 
     def cloudformation_facts(self, p):
         registry = "AWS::ECR::Repository"
         return {
             f"{registry}/RepositoryName": p["name"],
             f"{registry}/Tags": Each({"Key": "Environment", "Value": p["environment"]}),
-            f"{registry}/ImageTagMutability": "IMMUTABLE" if p["immutable"] else None,
+            f"{registry}/EncryptionConfiguration/EncryptionType": "KMS" if p["kms"] else None,
             f"{registry}/ImageScanningConfiguration/ScanOnPush": True,
         }
 
     def cloudformation(self, p):
-        body = {"RepositoryName": p["name"]} | ({"ImageTagMutability": "IMMUTABLE"} if p["immutable"] else {})
+        body = {"RepositoryName": p["name"], "ImageTagMutability": "IMMUTABLE"}
         body |= {"ImageScanningConfiguration": {"ScanOnPush": True}}
+        if p["kms"]:
+            body["EncryptionConfiguration"] = {"EncryptionType": "KMS"}
         body |= {"Tags": [{"Key": "Environment", "Value": p["environment"]}]}
         return stack(Repository=("AWS::ECR::Repository", body))

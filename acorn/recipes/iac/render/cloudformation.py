@@ -2,15 +2,16 @@
 
 from acorn.recipes.iac.render.manifest import Tag, manifest
 
-
-def stack(**resources: tuple[str, dict]) -> str:
-    """stack(Queue=("AWS::SQS::Queue", {"QueueName": "a"})); what the caller has to give: see `parameters`."""
-    return template({name: {"Type": type_, "Properties": body} for name, (type_, body) in resources.items()})
+KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 
 
-def template(resources: dict, *parameters: str, type_: str = "String") -> str:
-    top = {"Parameters": {name: {"Type": type_} for name in parameters}} if parameters else {}
-    return manifest({**top, "Resources": resources})
+def stack(kept: tuple[str, ...] = (), **resources: tuple[str, dict]) -> str:
+    """stack(Queue=("AWS::SQS::Queue", {"QueueName": "a"})); what is in `kept` stays when the stack goes."""
+    bodies = {
+        name: {"Type": type_, **(KEPT if name in kept else {}), "Properties": body}
+        for name, (type_, body) in resources.items()
+    }
+    return manifest({"Resources": bodies})
 
 
 def ref(name: str) -> Tag:
