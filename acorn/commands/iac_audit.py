@@ -133,7 +133,23 @@ class Audit:
             if path == "-" and not self.kind:
                 raise UserError("what kind of code is standard input?", "acorn iac audit - --kind terraform")
         with progress(len(paths)) as tick:
-            return scan(paths, iac.source, self.kind, self.chosen(), self.root(), self.jobs, tick)
+            found = scan(paths, iac.source, self.kind, self.chosen(), self.root(), self.jobs, tick)
+        seen = {os.path.normpath(path) for path, _ in found}
+        for path in paths:
+            if path in self.paths and path != "-" and os.path.normpath(path) not in seen:
+                found.append((path, [unknown()]))
+        if self.checkov:
+            from acorn.recipes.iac.audit import checkov
+
+            found = checkov.add(found, self.kinds([path for path, _ in found]))
+        return found
+
+    def kinds(self, paths: list[str]) -> dict[str, str]:
+        from acorn.recipes.iac import kinds
+
+        texts = {path: iac.source(path).text for path in paths if path != iac.STDIN}
+        found = {path: self.kind or kinds.detect(path, text) for path, text in texts.items() if text is not None}
+        return {path: kind for path, kind in found.items() if kind}
 
     def chosen(self) -> frozenset[str]:
         """Ids of the rules that are looked at; empty for all."""
@@ -170,6 +186,15 @@ class Audit:
         else:
             text = forms.render(results, form, "acorn iac audit", {rule.id: rule.title for rule in rules().values()})
         iac.write(text, self.out)
+
+
+def unknown():
+    """The row of a file that was named, but is of no kind that is known."""
+    from acorn.recipes.iac.audit import UNREAD
+    from acorn.recipes.iac.audit.scan import Row
+    from acorn.recipes.iac.validate import Finding
+
+    return Row(Finding(f"{UNREAD} what kind of code it is can't be told; say it with --kind", 0, 0, "kind", "note"))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from acorn.recipes.iac.audit.suppress import Suppressions
 from acorn.recipes.iac.validate.findings import Finding
 
 LEVELS = {"high": "error", "medium": "warning", "low": "note"}  # our severities in the words of Finding
+UNREAD = "not audited:"  # how a message begins that says why a text could not be looked at
 TOGETHER = {"terraform"}  # kinds whose files of one folder are one configuration
 
 
@@ -98,7 +99,7 @@ def audit(
 def unread(error: Unread) -> Finding:
     """A template is fine as it is; what is broken or too big can't be vouched for."""
     severity = "note" if error.rule == "template" else "warning"
-    return Finding(f"not audited: {error.message}", error.line, error.column, error.rule, severity)
+    return Finding(f"{UNREAD} {error.message}", error.line, error.column, error.rule, severity)
 
 
 def fingerprint(path: str, rule: Rule, item: Item, hit: Hit, seen: dict[str, int]) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
+from acorn.recipes.iac.audit import UNREAD
 from acorn.recipes.iac.audit.rule import SEVERITIES
 from acorn.recipes.iac.audit.rules import rules
 from acorn.recipes.iac.results import visible
@@ -24,12 +25,11 @@ def text(results: Results, text_of: Callable[[str], str | None], colour: bool, e
         lines = (text_of(path) or "").split("\n")
         shown.append(paint(visible(path), "1;4"))
         for one in sorted(found, key=lambda one: (one.line, one.column, one.rule)):
-            rule = rules().get(one.rule)
-            word = WORDS[one.severity] if rule else "skipped"
-            place = f"{one.line}:{one.column}" if one.line else "-"
+            rule, word = rules().get(one.rule), WORDS[one.severity] if audited(one) else "skipped"
+            place = ":".join(str(part) for part in (one.line, one.column) if part) or "-"
             head = f"{paint(word, COLOURS.get(word, '2'))}  {visible(one.message)}"
-            shown.append(f"  {place:>7}  {head}{paint(f'  {one.rule}', '2') if rule else ''}")
-            if rule and 0 < one.line <= len(lines):
+            shown.append(f"  {place:>7}  {head}{paint(f'  {one.rule}', '2') if audited(one) else ''}")
+            if 0 < one.line <= len(lines):
                 shown.append(f"           {paint('|', '2')} {frame(lines[one.line - 1])}")
             if rule and (explain or one.rule not in told):
                 told.add(one.rule)
@@ -43,6 +43,11 @@ def text(results: Results, text_of: Callable[[str], str | None], colour: bool, e
     return "\n".join([*shown, summary(results, known)]) + "\n"
 
 
+def audited(one: Finding) -> bool:
+    """Whether it says something about the code, and not that the code could not be looked at."""
+    return not one.message.startswith(UNREAD)
+
+
 def frame(line: str) -> str:
     line = visible(line.strip().replace("\t", " "))
     return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
@@ -50,11 +55,12 @@ def frame(line: str) -> str:
 
 def summary(results: Results, known: int = 0) -> str:
     """'2 high, 1 low in 1 of 3 files (4 known by the baseline)'"""
-    counts = Counter(WORDS[one.severity] for _, found in results for one in found if one.rule in rules())
-    skipped = sum(any(one.rule not in rules() for one in found) for _, found in results)
+    counts = Counter(WORDS[one.severity] for _, found in results for one in found if audited(one))
+    skipped = sum(any(not audited(one) for one in found) for _, found in results)
     files = f"{len(results):,} file{'s' * (len(results) != 1)}"
     parts = ", ".join(f"{counts[word]:,} {word}" for word in reversed(SEVERITIES) if counts[word])
-    said = f"{parts} in {sum(bool(found) for _, found in results):,} of {files}" if parts else f"{files}, nothing found"
+    dirty = sum(any(map(audited, found)) for _, found in results)
+    said = f"{parts} in {dirty:,} of {files}" if parts else f"{files}, nothing found"
     extra = [f"{known:,} known by the baseline"] * bool(known) + [f"{skipped:,} not audited"] * bool(skipped)
     return said + (f" ({', '.join(extra)})" if extra else "")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from acorn.recipes.iac import kinds
-from acorn.recipes.iac.audit import Document, audit
+from acorn.recipes.iac.audit import UNREAD, Document, audit
 from acorn.recipes.iac.validate.findings import Finding
 
 MANY = 50  # files; fewer are done before other processes have started
@@ -76,7 +76,7 @@ def look(job: Job, read: Read, kind: str, only: frozenset[str], root: str) -> li
         source, asked = read(path), path in job.paths
         if source.text is None:
             if asked:
-                found[source.path] = [Row(Finding(f"not audited: {source.problem}", 0, 0, "unreadable", "note"))]
+                found[source.path] = [Row(Finding(f"{UNREAD} {source.problem}", 0, 0, "unreadable", "note"))]
             continue
         what = kind or kinds.detect(path, source.text)
         if what is None:
