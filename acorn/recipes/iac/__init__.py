@@ -19,5 +19,5 @@ def recipe() -> Recipe:
         name="iac",
         documents=synth.documents,
         conversations=tasks.conversations,
-        task=Task("iac", 3, tasks.examples, tasks.grade, max_tokens=400, prepare=validate.prepare),
+        task=Task("iac", 4, tasks.examples, tasks.grade, max_tokens=440, prepare=validate.prepare),
     )

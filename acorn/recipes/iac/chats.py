@@ -11,7 +11,7 @@ from acorn.recipes.iac.audit.rules import rules
 from acorn.recipes.iac.intents import INTENTS, PAIRS, Intent, Phrasing
 from acorn.recipes.iac.talk import about, small_talk
 
-LONGEST = 620  # characters of code in a prompt: it and the answer have to fit into a short context
+LONGEST = 540  # characters of code in a prompt: it and the answer have to fit into a short context
 SYSTEM_SHARE = 0.05  # of the conversations begin with the system prompt
 SUMMARY = Phrasing("This is {thing} in {tool}: <{parts}>.")  # with turn 0: parts in their order, first choices
 

@@ -26,7 +26,7 @@ class Role(Intent):
         "Give a role the smallest policy that does the work.",
     )
     thing = "[an IAM role|a role in AWS]"
-    parts = "[name|called] {name}; [service |]{service}.amazonaws.com; [policy |]{policy}; {plus}"
+    parts = "name {name}; [service |]{service}.amazonaws.com; [policy |]{policy}; {plus}"
     train = (
         "{tool}: IAM role {name}, {service}.amazonaws.com, {policy}{plus}",
         "[Please write|Give me] {code} for a role called {name} that {service}.amazonaws.com can assume. Attach "
@@ -93,7 +93,7 @@ class SecurityGroup(Intent):
         "The range 0.0.0.0/0 is the whole internet.",
     )
     thing = "[a security group|an AWS security group]"
-    parts = "[name|called] {name}; [open |]{ports}; [from|source] {source}"
+    parts = "name {name}; [open |]{ports}; [from|source] {source}"
     train = (
         "{tool}: security group {name}, {ports} from {source}",
         "[Please write|Give me] {code} for a security group called {name}. It allows {ports} from {source}.",
@@ -161,7 +161,7 @@ class BucketPolicy(Intent):
         "Listing is a right on the bucket, reading and writing are rights on its objects.",
     )
     thing = "[an IAM policy|an IAM policy for one bucket]"
-    parts = "[name|called] {name}; [may |]{does}; bucket {bucket}"
+    parts = "name {name}; [may |]{does}; bucket {bucket}"
     train = (
         "{tool}: IAM policy {name}, {does}, bucket {bucket}",
         "We want to {does} only in the bucket {bucket}. [Call|Name] the IAM policy {name} and use {tool}.",
@@ -214,7 +214,7 @@ class CiRole(Intent):
         "Only one branch of one repository may take on the role.",
     )
     thing = "[a GitHub Actions role|an OIDC role for GitHub Actions]"
-    parts = "[name|called] {name}; repository {repo}; branch {branch}; [policy |]{policy}"
+    parts = "name {name}; repository {repo}; branch {branch}; [policy |]{policy}"
     train = ("{tool}: GitHub Actions role {name}, repository {repo}, branch {branch}, {policy}",)
     held = ("In {tool}, I want the GitHub Actions role {name} for {repo}, branch {branch}, policy {policy}.",)
     HOST = "token.actions.githubusercontent.com"
@@ -261,7 +261,7 @@ class Group(Intent):
     name, kinds, title = "user-group", ("terraform", "cloudformation"), "IAM group with a policy"
     notes = ("People get their rights from groups, never one by one.",)
     thing = "[an IAM group|a user group in AWS]"
-    parts = "[name|called] {name}; [policy |]{policy}"
+    parts = "name {name}; [policy |]{policy}"
     train = ("{tool}: IAM group {name}, {policy}", "{name}: IAM group with {policy}, {tool}")
     held = ("In {tool}, I want the IAM group {name} with the policy {policy}.",)
 
@@ -300,7 +300,7 @@ class Identity(Clouded):
         "azure": "[a managed identity|a managed identity in Azure]",
         "google": "[a service account|a Google service account]",
     }
-    parts = "[name|called] {name}; role {role}; {where}"
+    parts = "name {name}; role {role}; {where}"
     train = ("{tool}: {bare} {name}, role {role}, {where}",)
     held = ("In {tool}, I want {thing} called {name}: {where}, role {role}.",)
     ROLES = {

@@ -13,7 +13,7 @@ REGIONS = {
     "google": "europe-west1 europe-west3 us-central1 us-east1 asia-east1".split(),
 }
 PLACES = {
-    "aws": "[environment|tagged] {environment}",
+    "aws": "environment {environment}",
     "azure": "resource group {group}, [region|location] {region}",
     "google": "[region|location] {region}",
 }

@@ -26,7 +26,7 @@ class Cluster(Clouded):
         "azure": "[an AKS cluster|a Kubernetes cluster in Azure]",
         "google": "[a GKE cluster|a Kubernetes cluster in Google Cloud]",
     }
-    parts = "[name|called] {name}; {size}; {where}"
+    parts = "name {name}; {size}; {where}"
     train = ("{tool}: {bare} {name}, {size}, {where}",)
     held = ("In {tool}, I want {thing} called {name}: {where}, {size}.",)
 
@@ -139,7 +139,7 @@ class NodePool(Clouded):
         "azure": "[an AKS node pool|a node pool for AKS]",
         "google": "[a GKE node pool|a node pool for GKE]",
     }
-    parts = "[name|called] {name}; [type |]{machine}; [min|minimum] {least}; [max|maximum] {most}"
+    parts = "name {name}; [type |]{machine}; [min|minimum] {least}; [max|maximum] {most}"
     train = ("{tool}: {bare} {name}, {machine}, {least} to {most}",)
     held = ("In {tool}, I want {thing} called {name}: {least} to {most} machines of type {machine}.",)
 

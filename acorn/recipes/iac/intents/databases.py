@@ -27,7 +27,7 @@ class Database(DatabaseElsewhere, Intent):
     )
     thing = "[an RDS database|a database in AWS]"
     parts = (
-        "[name|called] {name}; {engine} {version}; [class |]{size}; [storage |]{storage} GB; "
+        "name {name}; {engine} {version}; [class |]{size}; [storage |]{storage} GB; "
         "[backup {backup} days|{backup} days of backups]; {plus}"
     )
     train = (
@@ -138,7 +138,7 @@ class ManagedPostgres(Clouded):
         "azure": "[a Postgres server in Azure|an Azure Postgres server]",
         "google": "[a Cloud SQL Postgres|a Postgres instance in Google Cloud]",
     }
-    parts = "[name|called] {name}; version {version}; [size |]{size}; {where}"
+    parts = "name {name}; version {version}; [size |]{size}; {where}"
     train = ("{tool}: {bare} {name}, version {version}, {size}, {where}",)
     held = ("In {tool}, I want {thing} called {name}: {where}, {size}, version {version}.",)
     SIZES = {
@@ -201,7 +201,7 @@ class Aurora(Intent):
         "AWS makes the password of the administrator and keeps it in Secrets Manager.",
     )
     thing = "[an Aurora cluster|an Aurora database]"
-    parts = "[name|called] {name}; [engine |]{engine}; [class |]{size}; {instances} instances"
+    parts = "name {name}; [engine |]{engine}; [class |]{size}; {instances} instances"
     train = ("{tool}: Aurora {name}, {engine}, {instances} instances of {size}",)
     held = ("In {tool}, I want the Aurora cluster {name} with {instances} instances of {size}, engine {engine}.",)
 
@@ -255,7 +255,7 @@ class Cache(Clouded):
         "azure": "[an Azure Redis|a Redis cache in Azure]",
         "google": "[a Memorystore Redis|a Redis cache in Google Cloud]",
     }
-    parts = "[name|called] {name}; {size}; {where}"
+    parts = "name {name}; {size}; {where}"
     train = ("{tool}: {bare} {name}, {size}, {where}",)
     held = ("In {tool}, I want {thing} called {name}: {where}, {size}.",)
     NODES = "cache.t3.micro cache.t4g.small cache.t4g.medium cache.m6g.large cache.r6g.large".split()

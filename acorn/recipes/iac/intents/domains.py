@@ -26,7 +26,7 @@ class Zone(Clouded):
         "azure": "[an Azure DNS zone|a DNS zone in Azure]",
         "google": "[a Cloud DNS zone|a DNS zone in Google Cloud]",
     }
-    parts = "[domain|for] {domain}; {where}"
+    parts = "domain {domain}; {where}"
     train = ("{tool}: {bare} {domain}, {where}", "{domain}: {bare}, {where}, {tool}")
     held = ("In {tool}, I want {thing} for {domain}, {where}.",)
 
@@ -48,7 +48,7 @@ class Zone(Clouded):
 
     def slots(self, p):
         places = {
-            "aws": "[environment|tagged] {environment}",
+            "aws": "environment {environment}",
             "azure": "resource group {group}",
             "google": "name {zone}",
         }
@@ -88,7 +88,7 @@ class Record(Intent):
         "A CNAME points to another name, an A record to an address.",
     )
     thing = "[a Route 53 record|a DNS record in AWS]"
-    parts = "[name|for] {host}; type {type}; [value|to] {value}; TTL {ttl}"
+    parts = "name {host}; type {type}; [value|to] {value}; TTL {ttl}"
     train = (
         "{tool}: DNS record {host}, {type} {value}, TTL {ttl}",
         "We want {host} to be {type} {value} with TTL {ttl} in Route 53. Use {tool}.",
@@ -140,7 +140,7 @@ class Certificate(Intent):
         "A new certificate is made before the old one goes.",
     )
     thing = "[an ACM certificate|a TLS certificate in AWS]"
-    parts = "[domain|for] {domain}; [environment|tagged] {environment}; {plus}"
+    parts = "domain {domain}; environment {environment}; {plus}"
     train = (
         "{tool}: ACM certificate {domain}, {environment}{plus}",
         "{domain}: certificate for {environment}{plus}, {tool}",
@@ -192,7 +192,7 @@ class LoadBalancer(Intent):
         "A target that fails its health check gets no traffic.",
     )
     thing = "[an application load balancer|an ALB|an ALB with a listener]"
-    parts = "[name|called] {name}; [target port|to port] {port}; [health check|health path] {path}"
+    parts = "name {name}; [target port|to port] {port}; [health check|health path] {path}"
     train = (
         "{tool}: ALB {name}, target port {port}, health check {path}",
         "We want the ALB {name} to send traffic to port {port}, health path {path}. Use {tool}.",
@@ -248,7 +248,7 @@ class RequestFirewall(Intent):
         "A rate rule blocks an address that asks too often within five minutes.",
     )
     thing = "[a WAF|an AWS WAF|a web ACL]"
-    parts = "[name|called] {name}; scope {scope}; [limit|rate limit] {limit}"
+    parts = "name {name}; scope {scope}; [limit|rate limit] {limit}"
     train = (
         "{tool}: WAF {name}, {scope}, rate limit {limit}",
         "{name}: WAF with rate limit {limit}, scope {scope}, {tool}",
@@ -292,7 +292,7 @@ class Cdn(Intent):
         "Readers who come without TLS are sent to the page with TLS.",
     )
     thing = "[a CloudFront distribution|a CDN in AWS]"
-    parts = "[origin|for] {host}; price class {price}; [environment|tagged] {environment}"
+    parts = "origin {host}; price class {price}; environment {environment}"
     train = ("{tool}: CloudFront for {host}, price class {price}, {environment}",)
     held = ("In {tool}, I want CloudFront for {host}, environment {environment}, price class {price}.",)
 

@@ -43,8 +43,23 @@ HELD = (
 )
 
 
-def fill(frames: tuple[str, ...], parts: str) -> tuple[str, ...]:
-    return tuple(frame.replace("{parts}", parts) for frame in frames)
+NAMED = {  # for what has a name, which is not said among the parts then
+    "train": (
+        "[Write|Create|Make] {thing} [called|named] {name} [in|with] {tool}, <{rest}>.",
+        "[Please write|Give me] {code} for {thing} [called|named] {name}: <{rest}>.",
+        "{name}: {bare}, <{rest}>, {tool}",
+    ),
+    "held": ("Please set up {thing} [called|named] {name} with {tool}, <{rest}>.",),
+}
+
+
+def fill(split: str, parts: str) -> tuple[str, ...]:
+    """The sentences of a split ("train" or "held") for something that has these parts."""
+    found = [frame.replace("{parts}", parts) for frame in {"train": TRAIN, "held": HELD}[split]]
+    rest = "; ".join(part for part in parts.split("; ") if part != "name {name}")
+    if rest not in (parts, ""):
+        found += [frame.replace("{rest}", rest) for frame in NAMED[split]]
+    return tuple(found)
 
 
 def bare(thing: str) -> str:

@@ -77,9 +77,8 @@ class Intent:
     @cached_property
     def templates(self) -> dict[str, tuple[str, ...]]:
         """All templates: {"train": ..., "held": ...}"""
-        shared = {"train": frames.TRAIN, "held": frames.HELD} if self.thing else {"train": (), "held": ()}
         own = {"train": self.train, "held": self.held}
-        return {split: own[split] + frames.fill(shared[split], self.parts) for split in own}
+        return {split: own[split] + (frames.fill(split, self.parts) if self.thing else ()) for split in own}
 
     def phrasing(self, rng: Random, split: str) -> Phrasing:
         """Training sentences for 'train' and 'val', the held-out ones for 'test'."""

@@ -32,7 +32,7 @@ class Instance(Intent):
         "The instance type fixes how many processors and how much memory the machine has.",
     )
     thing = "[an EC2 instance|a machine on AWS|an EC2 machine]"
-    parts = "[name|called] {name}; [type |]{type}; {os}; [disk {disk} GB|{disk} GB disk]; {plus}"
+    parts = "name {name}; [type |]{type}; {os}; [disk {disk} GB|{disk} GB disk]; {plus}"
     train = (
         "{tool}: EC2 instance {name}, {os}, {type}, {disk} GB{plus}",
         "ec2 {type} {name}, {os}, disk {disk} GB{plus}, {tool}",
@@ -85,7 +85,7 @@ class ScalingGroup(Intent):
         "A machine that fails its health check is replaced.",
     )
     thing = "[an autoscaling group|an AWS autoscaling group]"
-    parts = "[name|called] {name}; [type |]{type}; [min|minimum] {least}; [max|maximum] {most}"
+    parts = "name {name}; [type |]{type}; [min|minimum] {least}; [max|maximum] {most}"
     train = (
         "{tool}: autoscaling group {name}, {type}, {least} to {most}",
         "We want to scale {type} machines from {least} to {most} with the autoscaling group {name}. Use {tool}.",
@@ -140,10 +140,7 @@ class Function(Intent):
         "The code is a zip file; the handler names the file and the function in it.",
     )
     thing = "[a Lambda function|an AWS Lambda]"
-    parts = (
-        "[name|called] {name}; [runtime |]{runtime}; [memory {memory}|{memory} MB]; "
-        "[timeout {timeout}|{timeout} seconds]"
-    )
+    parts = "name {name}; [runtime |]{runtime}; [memory {memory}|{memory} MB]; [timeout {timeout}|{timeout} seconds]"
     train = (
         "{tool}: Lambda {name}, {runtime}, {memory} MB, timeout {timeout}",
         "How do I run {runtime} on Lambda? It has {memory} MB, timeout {timeout}, the name {name}. Use {tool}.",
@@ -233,7 +230,7 @@ class ContainerService(Clouded):
         "azure": "[an Azure container app|a container app in Azure]",
         "google": "[a Cloud Run service|a Google Cloud Run service]",
     }
-    parts = "[name|called] {name}; [image |]{image}; port {port}; {where}"
+    parts = "name {name}; [image |]{image}; port {port}; {where}"
     train = (
         "{tool}: {bare} {name}, {image}, port {port}, {where}",
         "We want to run {image} on port {port} as {thing}, {where}. [Call|Name] it {name} and use {tool}.",

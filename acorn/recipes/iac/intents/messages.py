@@ -19,7 +19,7 @@ class Queue(Intent):
         "A dead letter queue collects messages that could not be handled after some receives.",
     )
     thing = "[an SQS queue|a message queue in AWS]"
-    parts = "[name|called] {name}; visibility [timeout |]{visibility}; retention {retention}; {plus}"
+    parts = "name {name}; visibility [timeout |]{visibility}; retention {retention}; {plus}"
     train = (
         "{tool}: SQS queue {name}, retention {retention}, visibility {visibility}{plus}",
         "[Please write|Give me] {code} for {thing} called {name}{extras}. It keeps messages for {retention} seconds "
@@ -117,7 +117,7 @@ class Topic(Clouded):
         "azure": "[a Service Bus topic|a topic in Azure]",
         "google": "[a Pub/Sub topic|a topic in Google Cloud]",
     }
-    parts = "[name|called] {name}; {to}"
+    parts = "name {name}; {to}"
     train = ("{tool}: {bare} {name}, {to}", "We want {thing} called {name}, {to}. Use {tool}.")
     held = ("In {tool}, I want {thing}, {to}. It is called {name}.",)
 
@@ -208,7 +208,7 @@ class Stream(Intent):
         "Every shard takes a megabyte a second.",
     )
     thing = "[a Kinesis stream|a Kinesis data stream]"
-    parts = "[name|called] {name}; {shards} shards; retention {hours} hours"
+    parts = "name {name}; {shards} shards; retention {hours} hours"
     train = ("{tool}: Kinesis stream {name}, {shards} shards, retention {hours} hours",)
     held = ("In {tool}, I want the Kinesis stream {name} with {shards} shards, retention {hours} hours.",)
 
@@ -249,7 +249,7 @@ class EventRule(Intent):
         "The function has to allow EventBridge to call it.",
     )
     thing = "[an EventBridge rule|an event rule in AWS]"
-    parts = '[name|called] {name}; [rate|every] {number} {unit}; [description|about] "{about}"'
+    parts = 'name {name}; [rate|every] {number} {unit}; [description|about] "{about}"'
     train = ('{tool}: event rule {name}, every {number} {unit}, description "{about}"',)
     held = ('In {tool}, I want the event rule {name}, rate {number} {unit}, about "{about}".',)
 

@@ -19,7 +19,7 @@ class TieredNetwork(Intent):
         "Only the public subnets have a route to the internet.",
     )
     thing = "[a three-tier network|a three-tier VPC]"
-    parts = "[name|called] {name}; [CIDR|range] {cidr}; {zones} zones"
+    parts = "name {name}; [CIDR|range] {cidr}; {zones} zones"
     train = ("{tool}: three-tier network {name}, {cidr}, {zones} zones",)
     held = ("In {tool}, I want the three-tier network {name}, {zones} zones, range {cidr}.",)
     TIERS = ("public", "private", "data")
@@ -65,7 +65,7 @@ class StaticSite(Intent):
         "CloudFront signs its requests to the bucket, so that nobody can go around it.",
     )
     thing = "[a static website|a static site]"
-    parts = "[bucket|name] {name}; price class {price}"
+    parts = "bucket {name}; price class {price}"
     train = ("{tool}: static website, bucket {name}, price class {price}",)
     held = ("In {tool}, I want the static website with price class {price}, bucket {name}.",)
 
@@ -123,7 +123,7 @@ class ServerlessApi(Intent):
         "The function has to allow the API to call it.",
     )
     thing = "[a serverless API|an HTTP API with a Lambda]"
-    parts = "[name|called] {name}; [runtime |]{runtime}; [memory {memory}|{memory} MB]"
+    parts = "name {name}; [runtime |]{runtime}; [memory {memory}|{memory} MB]"
     train = ("{tool}: serverless API {name}, {runtime}, {memory} MB",)
     held = ("In {tool}, I want the serverless API {name}, {memory} MB, runtime {runtime}.",)
 
@@ -183,7 +183,7 @@ class Platform(Intent):
         "One role serves the control plane and the nodes here; split it when more than one team works on the cluster.",
     )
     thing = "[an EKS platform|a VPC with EKS and a node group]"
-    parts = "[name|called] {name}; [CIDR|range] {cidr}; [type |]{machine}; {nodes} nodes"
+    parts = "name {name}; [CIDR|range] {cidr}; [type |]{machine}; {nodes} nodes"
     train = ("{tool}: EKS platform {name}, {cidr}, {nodes} nodes of {machine}",)
     held = ("In {tool}, I want the EKS platform {name} with {nodes} nodes of {machine}, range {cidr}.",)
     POLICIES = (

@@ -22,7 +22,7 @@ class Network(Clouded):
         "azure": "[an Azure network|a virtual network in Azure]",
         "google": "[a Google network|a network in Google Cloud]",
     }
-    parts = "[name|called] {name}; [CIDR|range] {cidr}; {subnets} subnets; {where}; {plus}"
+    parts = "name {name}; [CIDR|range] {cidr}; {subnets} subnets; {where}; {plus}"
     train = (
         "{tool}: {bare} {name}, {cidr}, {subnets} subnets, {where}{plus}",
         "{bare} {name} {cidr} with {subnets} subnets, {where}{plus}, {tool}",
@@ -134,7 +134,7 @@ class Endpoint(Intent):
     notes = ("Traffic to a service of AWS stays inside the network when there is an endpoint for it.",)
     SERVICES = "s3 dynamodb ecr.api ecr.dkr logs ssm sts sqs sns kms secretsmanager monitoring".split()
     thing = "[a VPC endpoint|an AWS VPC endpoint]"
-    parts = "[name|called] {name}; [for the service|service] {service}; region {region}"
+    parts = "name {name}; [for the service|service] {service}; region {region}"
     train = ("{tool}: VPC endpoint {name} for {service} in {region}",)
     held = ("In {tool}, I want the VPC endpoint {name} for {service}, region {region}.",)
 
@@ -169,7 +169,7 @@ class Peering(Intent):
         "Both sides need a route to the other.",
     )
     thing = "[a VPC peering|a VPC peering connection]"
-    parts = "[name|called] {name}; route to {cidr}"
+    parts = "name {name}; route to {cidr}"
     train = ("{tool}: VPC peering {name}, route to {cidr}",)
     held = ("In {tool}, I want the VPC peering {name} with a route to {cidr}.",)
 
@@ -209,7 +209,7 @@ class NatGateway(Intent):
         "The gateway stands in a public subnet and has an address of its own.",
     )
     thing = "[a NAT gateway|an AWS NAT gateway]"
-    parts = "[name|called] {name}; environment {environment}"
+    parts = "name {name}; environment {environment}"
     train = ("{tool}: NAT gateway {name}, {environment}", "{name}: NAT gateway for {environment}, {tool}")
     held = ("In {tool}, I want the NAT gateway {name} for {environment}.",)
 
@@ -259,7 +259,7 @@ class Firewall(Clouded):
         "azure": "[an Azure network security group|a network security group in Azure]",
         "google": "[a Google firewall rule|a firewall rule in Google Cloud]",
     }
-    parts = "[name|called] {name}; [tcp port|port] {port}; from {source}; {where}"
+    parts = "name {name}; [tcp port|port] {port}; from {source}; {where}"
     train = (
         "{tool}: {bare} {name}, port {port} from {source}, {where}",
         "We want to open port {port} to {source} with {thing}, {where}. [Call|Name] it {name} and use {tool}.",

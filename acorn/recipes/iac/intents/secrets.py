@@ -25,7 +25,7 @@ class Secret(Clouded):
         "azure": "[a Key Vault secret|an Azure secret]",
         "google": "[a Google secret|a secret in Google Cloud]",
     }
-    parts = "[name|called] {name}; {where}"
+    parts = "name {name}; {where}"
     train = ("{tool}: {bare} {name}, {where}", "{name}: {bare}, {where}, {tool}")
     held = ("In {tool}, I want {thing} called {name}, {where}.",)
 
@@ -48,7 +48,7 @@ class Secret(Clouded):
         places = {
             "aws": "[recovery window|recovery] {days} days",
             "azure": "content type {type}",
-            "google": "[label|environment] {environment}",
+            "google": "label {environment}",
         }
         return {**p, "thing": self.things[p["cloud"]], "where": places[p["cloud"]].format_map(p)}
 
@@ -113,7 +113,7 @@ class Parameter(Intent):
     name, kinds, title = "parameter", ("terraform", "cloudformation"), "SSM parameter"
     notes = ("A parameter is a setting that programs read when they start; secrets are of type SecureString.",)
     thing = "[an SSM parameter|a parameter in AWS]"
-    parts = "[name|called] {name}; [value|set to] {value}; [environment|tagged] {environment}"
+    parts = "name {name}; [value|set to] {value}; environment {environment}"
     train = ("{tool}: SSM parameter {name}, value {value}, {environment}",)
     held = ("In {tool}, I want the SSM parameter {name} for {environment}, set to {value}.",)
     VALUES = "enabled disabled debug info warning error json text blue green north south 10 20 50 100 250 500".split()
@@ -164,7 +164,7 @@ class Key(Clouded):
         "azure": "[a Key Vault key|an encryption key in Azure]",
         "google": "[a Google KMS key|an encryption key in Google Cloud]",
     }
-    parts = "[name|called] {name}; {where}"
+    parts = "name {name}; {where}"
     train = ("{tool}: {bare} {name}, {where}",)
     held = ("In {tool}, I want {thing} called {name}, {where}.",)
 

@@ -23,7 +23,7 @@ class Bucket(BucketElsewhere, Clouded):
         "azure": "[an Azure storage account|an Azure bucket|a storage account in Azure]",
         "google": "[a Google bucket|a Cloud Storage bucket|a GCS bucket]",
     }
-    parts = "[name|called] {name}; {where}; {plus}"
+    parts = "name {name}; {where}; {plus}"
     train = (
         "[Call|Name] it {name}: {thing} in {tool}{extras}, {where}.",
         "{name}: {bare}, {where}{plus}, {tool}",
@@ -149,7 +149,7 @@ class Table(Intent):
         "The table is billed by request and can be restored to any second of the last 35 days.",
     )
     thing = "a DynamoDB table"
-    parts = "[name|called] {name}; hash key {hash_key}; {plus}"
+    parts = "name {name}; hash key {hash_key}; {plus}"
     train = (
         "{tool}: DynamoDB table {name}, hash key {hash_key}{plus}",
         "We keep items by {hash_key} in DynamoDB{plus}. [Call|Name] the table {name} and use {tool}.",
@@ -233,7 +233,7 @@ class FileSystem(Intent):
         "It is reached through a mount target in each subnet.",
     )
     thing = "[an EFS file system|a shared file system in AWS]"
-    parts = "[name|called] {name}; [throughput mode|throughput] {throughput}; {plus}"
+    parts = "name {name}; [throughput mode|throughput] {throughput}; {plus}"
     train = ("{tool}: EFS {name}, throughput {throughput}{plus}",)
     held = ("In {tool}, I want the EFS file system {name}, throughput {throughput}{plus}.",)
 
@@ -293,7 +293,7 @@ class Registry(Clouded):
         "azure": "[an Azure container registry|a container registry in Azure]",
         "google": "[an Artifact Registry repository|a Google container registry]",
     }
-    parts = "[name|called] {name}; {where}; {plus}"
+    parts = "name {name}; {where}; {plus}"
     train = ("{name}: {bare}, {where}{plus}, {tool}", "{tool}: {bare} {name}, {where}{plus}")
     held = ("In {tool}, I want {thing}{extras}, called {name}, {where}.",)
 

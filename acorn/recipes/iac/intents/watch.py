@@ -24,7 +24,7 @@ class Alarm(Intent):
         "Two periods in a row keep a short peak from waking somebody up.",
     )
     thing = "[a CloudWatch alarm|an AWS alarm]"
-    parts = "[name|called] {name}; metric {metric}; namespace {space}; [threshold|over] {threshold}"
+    parts = "name {name}; metric {metric}; namespace {space}; [threshold|over] {threshold}"
     train = (
         "{tool}: alarm {name}, {space} {metric} over {threshold}",
         "We want an alarm {name} when {metric} in {space} is over {threshold}. Use {tool}.",
@@ -90,7 +90,7 @@ class LogGroup(Intent):
     name, kinds, title = "log-group", ("terraform", "cloudformation"), "log group"
     notes = ("Logs are kept for as many days as the retention says; without one, for ever.",)
     thing = "[a log group|a CloudWatch log group]"
-    parts = "[name|called] {name}; retention {days} days; [environment|tagged] {environment}"
+    parts = "name {name}; retention {days} days; environment {environment}"
     train = (
         "{tool}: log group {name}, {days} days, {environment}",
         "{name}: log group for {environment}, {days} days, {tool}",
@@ -134,7 +134,7 @@ class Dashboard(Intent):
     name, kinds, title = "dashboard", ("terraform",), "CloudWatch dashboard"
     notes = ("A dashboard is a list of widgets; a widget shows metrics of one region.",)
     thing = "[a CloudWatch dashboard|a dashboard in AWS]"
-    parts = "[name|called] {name}; metric {metric}; namespace {space}; region {region}"
+    parts = "name {name}; metric {metric}; namespace {space}; region {region}"
     train = ("{tool}: dashboard {name}, {space} {metric}, {region}",)
     held = ("In {tool}, I want the dashboard {name} with {space} {metric}, region {region}.",)
     fits = Alarm.fits
@@ -163,7 +163,7 @@ class Budget(Intent):
     name, kinds, title = "budget", ("terraform",), "budget with a warning"
     notes = ("A budget does not stop anything; it sends a mail when so much of it is spent.",)
     thing = "[an AWS budget|a budget in AWS]"
-    parts = "[name|called] {name}; [limit|amount] {amount} USD; [email|mail to] {email}; [at|warning at] {percent}%"
+    parts = "name {name}; [limit|amount] {amount} USD; [email|mail to] {email}; [at|warning at] {percent}%"
     train = ("{tool}: budget {name}, {amount} USD, mail to {email} at {percent}%",)
     held = ("In {tool}, I want the budget {name} of {amount} USD, email {email} at {percent}%.",)
 
@@ -212,7 +212,7 @@ class BackupPlan(Intent):
         "What a plan covers is chosen by a selection, most often by tag.",
     )
     thing = "[an AWS backup plan|a backup plan in AWS]"
-    parts = "[name|called] {name}; every day at {hour} o'clock; keep {days} days"
+    parts = "name {name}; every day at {hour} o'clock; keep {days} days"
     train = ("{tool}: backup plan {name}, {hour} o'clock, keep {days} days",)
     held = ("In {tool}, I want the backup plan {name}: keep {days} days, every day at {hour} o'clock.",)
 
@@ -247,7 +247,7 @@ class StateMachine(Intent):
         "A task that fails is tried again as often as its retry says.",
     )
     thing = "[a step function|a Step Functions state machine]"
-    parts = "[name|called] {name}; {retries} retries; timeout {timeout} [seconds|s]"
+    parts = "name {name}; {retries} retries; timeout {timeout} [seconds|s]"
     train = ("{tool}: step function {name}, {retries} retries, timeout {timeout}",)
     held = ("In {tool}, I want the step function {name} with timeout {timeout} seconds and {retries} retries.",)
 
