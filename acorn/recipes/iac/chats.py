@@ -125,7 +125,7 @@ SHARES: dict[Callable[[Random, str], list[dict]], float] = {  # what is left ove
     explain: 0.035,
     fix: 0.04,
     audit: 0.025,
-    translate: 0.035,
+    **({translate: 0.035} if TRANSLATED else {}),
     change: 0.02,
     warn: 0.015,
     lambda rng, split: small_talk(rng): 0.02,

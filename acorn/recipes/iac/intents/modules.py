@@ -9,6 +9,7 @@ from acorn.recipes.iac.intents.machines import LOGS, RUNTIMES, trust
 from acorn.recipes.iac.intents.networks import RANGES
 from acorn.recipes.iac.render.hcl import Block, Ref, expression, jsonencode, resource
 
+CUT = r"\$\{cidrsubnet\(.*\)\}"
 SUBNETS = Ref("aws_subnet.this[*].id")
 
 
@@ -28,7 +29,7 @@ class TieredNetwork(Intent):
         return {"name": words.name(rng), "cidr": rng.choice(RANGES), "zones": rng.randint(2, 6)}
 
     def terraform_facts(self, p):
-        subnet = {"count": p["zones"], "vpc_id": Refers("aws_vpc"), "cidr_block": Like(r"\$\{cidrsubnet\(.*\)\}")}
+        subnet = {"count": p["zones"], "vpc_id": Refers("aws_vpc"), "cidr_block": Like(CUT)}
         return {
             "aws_vpc/cidr_block": p["cidr"],
             "aws_vpc/tags/Name": p["name"],
@@ -206,6 +207,7 @@ class Platform(Intent):
         return {
             "aws_vpc/cidr_block": p["cidr"],
             "aws_subnet/vpc_id": Refers("aws_vpc"),
+            "aws_subnet/cidr_block": Like(CUT),
             "aws_iam_role_policy_attachment/role": Refers("aws_iam_role"),
             "aws_eks_cluster/name": p["name"],
             "aws_eks_cluster/role_arn": Refers("aws_iam_role"),
