@@ -26,6 +26,8 @@ def managed(group: str, kind: str, name: str, body: dict) -> dict:
 class BucketElsewhere:
     """The bucket of storage.py. Without KMS in Crossplane: it would be a fourth resource."""
 
+    companions = ("play",)
+
     def ansible_facts(self, p):
         bucket = "amazon.aws.s3_bucket"
         return {
@@ -70,14 +72,14 @@ class BucketElsewhere:
 class DatabaseElsewhere:
     """The RDS database of databases.py: the same arguments under the names of each tool."""
 
+    companions = ("play",)
+
     def settings(self, p) -> dict:
         return {
             "engine": p["engine"],
             "engine_version": p["version"],
             "allocated_storage": p["storage"],
             "storage_encrypted": True,
-            "username": "app",
-            "manage_master_user_password": True,
             "deletion_protection": True,
             "backup_retention_period": p["backup"],
             **({"multi_az": True} if p["multi_az"] else {}),
@@ -99,7 +101,8 @@ class DatabaseElsewhere:
 
     def ansible(self, p):
         one = {"db_instance_identifier": p["name"], "db_instance_class": p["size"], **self.settings(p)}
-        tasks = {"Create the database": {"amazon.aws.rds_instance": one}}
+        one |= {"master_username": "app", "master_user_password": "{{ db_password }}"}
+        tasks = {"Create the database": {"amazon.aws.rds_instance": one, "no_log": True}}
         return play("Set up a database", "localhost", tasks, become="")
 
     def crossplane_facts(self, p):
@@ -112,4 +115,5 @@ class DatabaseElsewhere:
 
     def crossplane(self, p):
         body = {"instanceClass": p["size"], **{camel(key): value for key, value in self.settings(p).items()}}
+        body |= {"username": "app", "manageMasterUserPassword": True}
         return manifest(managed("rds", "Instance", p["name"], body))

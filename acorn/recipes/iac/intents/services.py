@@ -23,6 +23,7 @@ def compose(p: dict, one: dict, **top) -> str:
 class WebService(Workload):
     name, kinds, title = "web-service", ("compose", "kubernetes", "ansible"), "web service"
     workload = "Deployment"
+    companions = ("play",)
     notes = (
         "The service listens on the same port inside and outside of its container.",
         "What differs between places comes from variables of the environment.",

@@ -122,13 +122,14 @@ class Secret(Intent):
 
 
 class Namespace(Intent):
-    name, kinds, title = "namespace", ("kubernetes",), "namespace"
+    name, kinds, title = "namespace", ("kubernetes", "ansible"), "namespace"
     notes = (
         "A namespace keeps the names, rights and quotas of a team apart from those of others.",
         "Network policies and quotas select namespaces by their labels.",
         "Deleting a namespace deletes everything in it.",
     )
     thing = "a namespace"
+    companions = ("play",)
     parts = "name {name}; team {team}"
     train = (
         "{tool} namespace {name} team {team}",
