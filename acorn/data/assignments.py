@@ -41,12 +41,15 @@ ASSIGN = re.compile(
 )
 SPACED = re.compile(rb"[ \t]{1,8}(?P<op>)" + OPEN)
 QUOTED = re.compile(rb"[ \t]{1,8}(?P<op>)(?P<value>'[^'\n]*)(?=')")
-NAMED = re.compile(
-    rb"(?i)\\?[\"']?(?:\s{0,80},?\s{0,80}|\s{0,4}[:=]?\s{0,20}\{[^{}]{0,400}?"
-    rb"|[ \t]*:[ \t]*\r?\n(?:[ \t]+[^\n]{0,200}\n){0,8}?[ \t]+)"
-    rb"(?<![\w-])\\?[\"']?(?P<op>value|parametervalue|default|defaultvalue|string_?value)\\?[\"']?"
-    rb"[ \t]{0,20}(?:=>|[:=])[ \t]{0,20}" + OPEN
+VALUE = (
+    rb"\\?[\"']?(?:value|parametervalue|default|defaultvalue|string_?value)\\?[\"']?[ \t]{0,20}(?:=>|[:=])[ \t]{0,20}"
 )
+PAIR = re.compile(  # ... "DB_PASSWORD", value = "..."
+    rb"(?i)\\?[\"']?[ \t]{0,40}(?:,[ \t]{0,40})?(?:\r?\n[ \t]{0,80})?" + VALUE + OPEN
+)
+BRACES = re.compile(rb"(?i)\\?[\"']?[ \t]{0,4}[:=]?[ \t]{0,20}\{[^{}]{0,400}?(?<![\w-])" + VALUE + OPEN)
+LINES_BELOW = re.compile(rb"[ \t]{0,40}:[ \t]{0,40}\r?\n(?:[ \t][^\n]{0,200}\n){1,8}")
+DEFAULT = re.compile(rb"(?i)(?<=[\n ])[\"']?default[\"']?[ \t]{0,20}:[ \t]{1,20}" + OPEN)
 BEFORE_SPACED = re.compile(rb"(?:--|\bENV[ \t]+|\bset[ \t]+|(?:login|user)[ \t]+\S{1,80}\s+)$", re.IGNORECASE)
 SETTING = re.compile(rb"requirepass|masterauth|rootpw", re.IGNORECASE)
 TOKEN = re.compile(rb"[A-Za-z0-9_.-]*")
@@ -71,10 +74,16 @@ def find(data: bytes, position: int, start: int, end: int) -> Iterator[tuple[int
         value = SPACED.match(data, stop, limit)
     if value is None and strength == 2:
         value = QUOTED.match(data, stop, limit)
-    for match in (value, NAMED.match(data, stop, limit)):
+    for match in (value, PAIR.match(data, stop, limit), BRACES.match(data, stop, limit), default(data, stop, limit)):
         if match and (span := judged(data, match, name, strength)):
             yield span
             return
+
+
+def default(data: bytes, stop: int, limit: int) -> re.Match | None:
+    """name:\n    Type: String\n    Default: ..."""
+    below = LINES_BELOW.match(data, stop, limit)
+    return DEFAULT.search(data, *below.span()) if below else None
 
 
 def spaced(data: bytes, name: bytes, start: int, begin: int, stop: int) -> bool:

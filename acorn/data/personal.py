@@ -40,7 +40,9 @@ def find(block: Block) -> Iterator[tuple[int, int, str, bytes]]:
     data, raw = block.data, block.bytes
     for at in np.flatnonzero(raw == ord("@")).tolist():
         local = LOCAL.search(data, max(0, at - 64), at)
-        match = local and EMAIL.match(data, local.start())
+        if not local or data[local.start() - 1 : local.start()] in (b"/", b"$", b"}", b"%"):  # https://USER@host
+            continue
+        match = EMAIL.match(data, local.start())
         if match and match.end() > at and is_a_person(data[match.start() : at], match["host"]):
             yield match.start(), match.end(), "e-mail address", b"name@example.com"
     digit = np.frombuffer(data.translate(byte_table(DIGITS)), bool)

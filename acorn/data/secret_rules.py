@@ -90,7 +90,7 @@ RULES = (
     Rule("HashiCorp Cloud token", (b".atlasv1",), rb"(?<![A-Za-z0-9])(?P<s>[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,80})", 14),
     prefixed("Vault token", b"hvs.", b"hvb.", b"hvr.", body=URL64 + rb"{20,250}"),
     prefixed("DigitalOcean token", b"dop_v1_", b"doo_v1_", b"dor_v1_", body=HEX + rb"{64}"),
-    Rule("Azure client secret", (b"#q~*",), rb"(?<![\w~.-])(?P<s>[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34})(?![\w~-])", 3),
+    Rule("Azure client secret", (b"#q~*", b"#q~.", b"#q~~"), rb"(?<![\w~.-])(?P<s>[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34})(?![\w~-])", 3),
     Rule("Azure account key", (b"accountk", b"sharedac", b"sharedse"), rb"(?i)(?:AccountKey|SharedAccessKey|SharedSecret)=(?P<s>[A-Za-z0-9+/]{40,100}={0,2})"),
     Rule("signed URL", (b"sig=",), rb"(?<=[?&;\"' ])sig=(?P<s>(?:[A-Za-z0-9/+_-]|%[0-9A-Fa-f]{2}){40,110}={0,2})"),
     Rule("signed URL", (b"signatur",), rb"(?i)(?<=[-&?])Signature=(?P<s>(?:[A-Za-z0-9/+_-]|%[0-9A-Fa-f]{2}){27,600}={0,2})"),

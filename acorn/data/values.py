@@ -5,14 +5,16 @@ import re
 from collections import Counter
 
 EXAMPLE = re.compile(
-    rb"example|change[_-]?(?:me|it|this)|replace|redacted|placeholder|dummy|your[_-]|xxxx|\*\*\*|\.\.\.|insert|todo|fixme"
-    rb"|foobar|deadbeef|sample|password|passw0rd$|not[_-]?real|fake|123456|abcdef|qwerty|letmein|lorem",
+    rb"example|change[_-]?(?:me|it|this)|replace[_-]?|redacted|placeholder|(?<![a-z0-9])your[_-]|xxxx|\*\*\*|\.\.\."
+    rb"|(?<![a-z0-9])(?:fake|dummy|todo|fixme|insert|sample|not[_-]?real)(?![a-z0-9])"
+    rb"|foobar|deadbeef|password|passw0rd$|123456|abcdef|qwerty|letmein",
     re.IGNORECASE,
 )
 PLAIN = frozenset(
     b"admin root test testing secret postgres mysql mariadb redis guest user none null true false nil string default "
     b"required optional sensitive minioadmin rabbitmq elastic grafana vagrant ansi empty unset hunter2 wordpress "
-    b"undefined generated random basic bearer digest token private public enabled disabled yes no".split()
+    b"undefined generated random basic bearer value values value1 value2 digest token private public "
+    b"enabled disabled yes no".split()
 )
 REFERENCE = re.compile(
     rb"""[$<{(\[] | [&*@][\w./-]+$ | %\w+%$ | %\(    # ${x}, $(x), {{ x }}, <x>, &anchor, *alias, @file, %x%
@@ -24,11 +26,13 @@ REFERENCE = re.compile(
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 NAME = re.compile(rb"[A-Za-z_][A-Za-z_-]*$")
+CALL = re.compile(rb"--|[A-Za-z_][\w.]*[(\[]")
 DOTTED = re.compile(
     rb"[a-z_]+\d{0,2}(?:\.(?:[a-z_0-9-]+|[A-Za-z_]+\d{0,2}))+$"
 )  # var.db_password, self.token, os.environ
 RUN = re.compile(rb"[A-Za-z0-9+/_-]+")
 LONG = 400
+CAPITALS = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")  # MY_DB_PASSWORD
 FILLED = frozenset(b"exampl0")
 UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
 
@@ -40,6 +44,8 @@ def innocent(value: bytes) -> bool:
         return True
     if b"${" in value or b"{{" in value or b"$(" in value:
         return True
+    if CAPITALS.match(value) and not looks_random(value, 12):
+        return True
     letters = {byte for byte in lower if 97 <= byte <= 122 or 48 <= byte <= 57}
     return len(letters) < 4 or letters <= FILLED
 
@@ -48,7 +54,9 @@ def refers(value: bytes, quoted: bool) -> bool:
     """Something that stands for a secret kept elsewhere: a variable, a call, a path, an address of a store."""
     if REFERENCE.match(value):
         return True
-    return not quoted and bool(NAME.match(value) or DOTTED.match(value)) and not looks_random(value)
+    if quoted:
+        return False
+    return bool(CALL.match(value)) or bool(NAME.match(value) or DOTTED.match(value)) and not looks_random(value)
 
 
 def looks_random(value: bytes, least: int = 16) -> bool:

@@ -101,6 +101,7 @@ def test_long_lines_stay_cheap(secrets):
 
     begin = (b"password", b"-----BEGIN PRIVATE KEY-----", b"://a:", b"eyJ", b"a@", b"curl ", b"password: {",
              b"secret\n", b"+1 ", b"AA00", b"mysql login ", b"password: |\n  ", b"a.b@", b"+123-",
+             b"password:\n" + b"    type: str\n" * 8, b"secret" + b" " * 200, b"token: {" + b"\n " * 90,
              b"kind: Secret\ndata:\n")  # fmt: skip
     hostile = [word * (200_000 // len(word)) for word in begin]
     start = time.process_time()

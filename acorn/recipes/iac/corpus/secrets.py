@@ -13,23 +13,18 @@ ENTRY = re.compile(
     rb"(?:\"(?P<double>[^\"]*)|'(?P<single>[^']*)|(?P<plain>[^\s\"'#][^#\n]*?))(?:[\"']|\s|,|$)"
 )
 VAULT = re.compile(rb"\$ANSIBLE_VAULT;[\w.;-]{3,60}\s{1,40}(?P<s>(?:[0-9a-f]{10,80}\s{0,40}){1,2000})")
+BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 CERTIFICATE = b"-----BEGIN CERTIFICATE"
 
 
 def secret_object(data: bytes, position: int, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """What stands under `data` and `stringData` beside the line `kind: Secret`."""
-    begin = max(data.rfind(b"\n---", start, position) + 1, start)
-    stop = data.find(b"\n---", position, end)
-    stop = end if stop < 0 else stop
+    """The values under `data` and `stringData` beside `kind: Secret`; files among them are left to the rules."""
     line = data.rfind(b"\n", start, position) + 1 or start
-    kind = KIND.match(data, line, stop)
+    kind = KIND.match(data, line, end)
     if not kind:
         return
-    column, at, inside, block = len(kind["indent"]), begin, None, None
-    while at < stop:
-        after = data.find(b"\n", at, stop)
-        after = stop if after < 0 else after
-        text = data[at:after]
+    column, inside, block = len(kind["indent"]), None, None
+    for at, text in object_lines(data, line, column, start, end):
         indent = len(text) - len(text.lstrip(b" -"))
         if text.strip() and inside is not None and indent <= inside:
             inside = block = None
@@ -37,15 +32,32 @@ def secret_object(data: bytes, position: int, start: int, end: int) -> Iterator[
             head = DATA.match(text)
             inside = len(head["indent"]) if head and indent == column else None
         elif block is not None and (indent > block or not text.strip()):
-            stripped = text.strip()
-            if stripped and not innocent(stripped):
-                yield at + text.index(stripped), at + text.index(stripped) + len(stripped)
+            if BASE64.fullmatch(text.strip()):
+                yield at + indent, at + len(text.rstrip())
         elif entry := ENTRY.match(text):
             name = entry.lastgroup
             block = indent if name == "plain" and entry["plain"][:1] in (b"|", b">") else None
             if block is None and is_secret(entry[name]):
                 yield at + entry.start(name), at + entry.end(name)
-        at = after + 1
+
+
+def object_lines(data: bytes, line: int, column: int, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """(position, text) of the lines around `line` that belong to the same object: none between has a smaller indent."""
+    first = line
+    while first > start:
+        before = data.rfind(b"\n", start, first - 1) + 1 or start
+        text = data[before : first - 1]
+        if text.startswith(b"---") or (text.strip() and len(text) - len(text.lstrip(b" ")) < column):
+            break
+        first = before
+    while first < end:
+        after = data.find(b"\n", first, end)
+        after = end if after < 0 else after
+        text = data[first:after]
+        if first > line and (text.startswith(b"---") or (text.strip() and len(text) - len(text.lstrip(b" ")) < column)):
+            return
+        yield first, text
+        first = after + 1
 
 
 def is_secret(value: bytes) -> bool:
