@@ -60,7 +60,7 @@ def test_a_planted_risk_is_seen_by_its_rule(risk):
     rng, seen = Random(1), 0
     kind = risk.kinds[0]
     for intent in (intent for intent, one in PAIRS if one == kind):
-        for _ in range(3):
+        for _ in range(9):
             good = intent.render(intent.draw(rng, "train", kind), kind)
             found = risks.plant_one(risk, good)
             if found and not seen:

@@ -22,7 +22,11 @@ class Quantity(str):
 
 
 class Refers(str):
-    """An expression that names this resource type, whatever its label: Refers('aws_vpc') fits ${aws_vpc.main.id}."""
+    """
+    An expression that names this resource type, whatever its label: Refers('aws_vpc') fits ${aws_vpc.main.id}. In
+    CloudFormation a name does not say its type: Refers('AWS::IAM::Role') fits every !Ref and !GetAtt; the validator
+    says whether it leads somewhere.
+    """
 
 
 class Like(str):
@@ -84,6 +88,8 @@ def same(want, got) -> bool:
         return got is want or got == str(want).lower()
     if isinstance(got, bool):
         return False
+    if isinstance(want, Refers) and "::" in want:
+        return isinstance(got, dict) and len(got) == 1 and got.keys() <= {"Ref", "Fn::GetAtt"}
     if isinstance(want, Refers):
         return isinstance(got, str) and re.fullmatch(rf"\$\{{{want}\.\w+(\[[^\]]+\])?\.\w+\}}", got) is not None
     if isinstance(want, Like):

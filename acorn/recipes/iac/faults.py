@@ -13,24 +13,37 @@ class Fault(NamedTuple):
 
 
 FAULTS = {
-    "terraform": Fault(re.compile(r"^ +([a-z][a-z_]{4,}) +[={]", re.M), "there is no argument {}. Did you mean {}?"),
-    "kubernetes": Fault(re.compile(r"^ +(?:- )?([a-z][A-Za-z]{4,}):", re.M), "there is no field {}. Did you mean {}?"),
-    "cloudformation": Fault(
-        re.compile(r"^ {6}([A-Z][A-Za-z]{4,}):", re.M), "there is no property {}. Did you mean {}?"
+    "terraform": (
+        Fault(re.compile(r"^ +([a-z][a-z_]{4,}) +=", re.M), "there is no argument {}. Did you mean {}?"),
+        Fault(re.compile(r"^ +([a-z][a-z_]{4,}) \{", re.M), "there is no block {}. Did you mean {}?"),
+    ),
+    "kubernetes": (
+        Fault(re.compile(r"^ +(?:- )?([a-z][A-Za-z]{4,}):", re.M), "there is no field {}. Did you mean {}?"),
+    ),
+    "cloudformation": (
+        Fault(re.compile(r"^ {6}([A-Z][A-Za-z]{4,}):", re.M), "there is no property {}. Did you mean {}?"),
     ),
 }
 
 
 def plant(rng: Random, code: str, kind: str) -> tuple[str, str] | None:
     """(the code with a misspelt name, the message about it), or None where none fits."""
-    if kind not in FAULTS:
+    places = [
+        (match, fault.said)
+        for fault in FAULTS.get(kind, ())
+        for match in fault.word.finditer(code)
+        if match[1] not in FREE and not encoded(code[: match.start()])
+    ]
+    if not places:
         return None
-    words = [match for match in FAULTS[kind].word.finditer(code) if match[1] not in FREE]
-    if not words:
-        return None
-    match = rng.choice(words)
+    match, said = rng.choice(places)
     bad = misspelt(rng, match[1])
-    return code[: match.start(1)] + bad + code[match.end(1) :], FAULTS[kind].said.format(bad, match[1])
+    return code[: match.start(1)] + bad + code[match.end(1) :], said.format(bad, match[1])
+
+
+def encoded(before: str) -> bool:
+    """Whether what follows stands in a jsonencode, where every name is somebody's own."""
+    return before.count("jsonencode(") > len(re.findall(r"\n  [\]}]\)", before))
 
 
 def misspelt(rng: Random, word: str) -> str:

@@ -21,7 +21,9 @@ def conversations(split: str, seed: int, count: int) -> list[list[dict]]:
     found = []
     for number in range(count):
         other = chats.other(rng)
-        found.append(chats.addressed(rng, other(rng, split) if other else chats.write(rng, split, *_turn(number))))
+        found.append(
+            chats.addressed(rng, other(rng, split) if other else chats.write(rng, split, *_turn(number, TURNS)))
+        )
     return found
 
 
@@ -30,7 +32,7 @@ def examples(split: str, seed: int, count: int) -> list[Example]:
     rng = Random(f"examples {seed}" if split == "test" else f"examples {split} {seed}")
     found: dict[tuple, Example] = {}
     while len(found) < count:
-        intent, kind = _turn(len(found))
+        intent, kind = _turn(len(found), PAIRS)
         p = intent.draw(rng, split, kind)
         request = intent.describe(p, kind, intent.phrasing(rng, split))
         data = {"intent": intent.name, "params": p}
@@ -41,21 +43,22 @@ def examples(split: str, seed: int, count: int) -> list[Example]:
 
 def grade(example: Example, reply: str) -> Grade:
     parsed, findings = validate.read(reply, example.kind)
-    if findings:
-        return Grade(False, False, "; ".join(map(str, findings[:3])))
+    if errors := [str(one) for one in findings if one.severity == "error"]:
+        return Grade(False, False, "; ".join(errors[:3]))
     intent = INTENTS[example.data["intent"]]
     problems = intent.check(example.data["params"], parsed, example.kind)
     return Grade(True, not problems, "; ".join(problems[:3]))
 
 
-def _turn(number: int) -> tuple[Intent, str]:
-    """Every (intent, kind) one after the other, in an order that changes every round."""
-    round_, place = divmod(number, len(PAIRS))
-    return _order(round_)[place]
+TURNS = tuple(pair for pair in PAIRS for _ in range(pair[0].turns if pair[1] == "terraform" else 1))
+
+
+def _turn(number: int, pairs: tuple[tuple[Intent, str], ...]) -> tuple[Intent, str]:
+    """All pairs one after the other, in an order that changes every round."""
+    round_, place = divmod(number, len(pairs))
+    return _order(round_, pairs)[place]
 
 
 @lru_cache(maxsize=4)
-def _order(round_: int) -> list[tuple[Intent, str]]:
-    order = list(PAIRS)
-    Random(round_).shuffle(order)
-    return order
+def _order(round_: int, pairs: tuple[tuple[Intent, str], ...]) -> list[tuple[Intent, str]]:
+    return Random(round_).sample(pairs, len(pairs))

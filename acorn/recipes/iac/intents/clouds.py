@@ -25,6 +25,7 @@ class Clouded(Intent):
     place. Other kinds than Terraform are for AWS.
     """
 
+    turns = 2
     things: dict[str, str]
 
     def place(self, rng: Random, *shares: str) -> dict:

@@ -48,6 +48,7 @@ class Intent:
     thing: str = ""  # 'an S3 bucket': with it, the sentences of frames.py are used too; by parameter: see `slots`
     train: tuple[str, ...] = ()  # templates of requests that training shows
     held: tuple[str, ...] = ()  # templates that only the test split uses: other sentences, of words that training shows
+    turns: int = 1  # how often it is drawn for training, against others; more where one kind has several forms
     companions: tuple[str, ...] = ()  # what may stand in the answer beside what `facts` names
 
     def sample(self, rng: Random) -> dict:
