@@ -58,13 +58,14 @@ class Chat:
     plain: bool = False  # print replies as they are, even on a terminal, where Markdown and code are set
     json: bool = False  # with -p: print one JSON object instead
     device: str = "auto"  # auto, cpu or cuda
+    quant: str = "auto"  # weights on a CPU: none, int8 or int4; auto is int8 from 50 M parameters on
 
     def run(self) -> int:
         if self.json and self.prompt is None:
             raise UserError("--json needs -p TEXT: a conversation is not one object")
         sampling = make_sampling(self)
         text = None if self.prompt is None else read_prompt(self.prompt)
-        engine, where = load_engine(self.run_name, self.device, say=say)
+        engine, where = load_engine(self.run_name, self.device, say=say, quant=self.quant)
         if where.parent.name == "base" and engine.tokenizer.template is None:
             raise UserError(
                 f"{where} is a base model: it continues text, it was not taught to answer",

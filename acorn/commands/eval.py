@@ -40,24 +40,31 @@ class Eval:
     seed: int = 7  # of the requests and the replies
     device: str = "auto"  # auto, cpu or cuda
     dtype: str = "auto"  # of activations: auto, float32 or bfloat16
+    quant: str = "none"  # weights on a CPU: none, int8 or int4; scores of small weights go to eval-int8.json
     json: bool = False  # eval.json on stdout
 
     def run(self) -> int:
         from acorn import checkpoint, runtime
         from acorn.commands.scores import Bars, show
         from acorn.evals.results import chatcore, earlier
+        from acorn.infer import quant
         from acorn.runlog import write_json
 
         begin = time.perf_counter()
         self.check()
         place = runtime.start(self.device, self.dtype, alone=True)
+        quant.check(self.quant, place.device)
         path = checkpoint.resolve_run(self.target, say=lambda text: print(text, file=sys.stderr))
         home, stage = path.parent.parent, path.parent
         jobs = self.jobs(home, path)
         model, tokenizer, _ = checkpoint.load_checkpoint(path, place.device, place.dtype)
+        file, small = "eval.json", {}
+        if self.quant != "none":
+            quant.quantise(model, self.quant)
+            file, small = f"eval-{self.quant}.json", {"quant": self.quant}
         print(f"evaluating {path}", file=sys.stderr)
-        result = {"run": home.name, "stage": stage.name, "checkpoint": str(path), "tasks": {}}
-        result |= earlier(home / "eval.json", str(path)) or earlier(stage / "eval.json", str(path))
+        result = {"run": home.name, "stage": stage.name, "checkpoint": str(path), **small, "tasks": {}}
+        result |= earlier(home / file, str(path)) or earlier(stage / file, str(path))
         with Bars() as bars:
             for name, job in jobs.items():
                 started = time.perf_counter()
@@ -66,12 +73,12 @@ class Eval:
                     result["bpb"] = found
                 else:
                     result["tasks"][name] = {**found, "seconds": time.perf_counter() - started}
-                    write_json(stage / "eval.json", result)  # what is known stays if the next task is interrupted
+                    write_json(stage / file, result)  # what is known stays if the next task is interrupted
         if together := chatcore(result["tasks"]):
             result["tasks"]["chatcore"] = together
         result["seconds"] = time.perf_counter() - begin
-        write_json(stage / "eval.json", result)
-        write_json(home / "eval.json", result)
+        write_json(stage / file, result)
+        write_json(home / file, result)
         if self.json:
             print(json.dumps(result))
         else:

@@ -34,13 +34,14 @@ class Sample:
     json: bool = False  # print one JSON object instead
     device: str = "auto"  # auto, cpu or cuda
     dtype: str = "auto"  # of activations: auto, float32 or bfloat16
+    quant: str = "auto"  # weights on a CPU: none, int8 or int4; auto is int8 from 50 M parameters on
 
     def run(self) -> int:
         if self.n < 1:
             raise UserError(f"--n {self.n}: expected 1 or more")
         sampling = make_sampling(self)
         text = read_prompt(self.prompt)
-        engine, where = load_engine(self.run_name, self.device, min(self.n, 64), say, self.dtype)
+        engine, where = load_engine(self.run_name, self.device, min(self.n, 64), say, self.dtype, self.quant)
         say(describe(engine, where))
         ids = [engine.tokenizer.bos, *engine.tokenizer.encode(text)]
         begin = time.perf_counter()

@@ -28,6 +28,7 @@ class Serve:
     allow_origin: tyro.conf.UseAppendAction[tuple[str, ...]] = ()  # a site whose pages may use it, https://example.org
     grace: int = 60  # seconds that answers under way have to finish when the server stops
     device: str = "auto"  # auto, cpu or cuda
+    quant: str = "auto"  # weights on a CPU: none, int8 or int4; auto is int8 from 50 M parameters on
 
     def run(self) -> int:
         key = self.check()

@@ -6,8 +6,10 @@ those that are joined.
 """
 
 import copy
+import functools
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from acorn.model.layers import Linear, TiedHead
@@ -33,9 +35,11 @@ def inference_copy(model: nn.Module) -> nn.Module:
                 module.bias = frozen(module.bias.to(dtype))
     for module in fast.modules():
         side = [getattr(module, name, None) for name in "qkv"]
-        if all(type(linear) is Linear and linear.bias is None for linear in side):
-            side[0].joined = torch.cat([linear.weight for linear in side])
-            for linear, weight in zip(side, side[0].joined.split([linear.weight.shape[0] for linear in side])):
+        if all(type(linear) is Linear for linear in side):
+            joined = torch.cat([linear.weight for linear in side])
+            bias = None if side[0].bias is None else torch.cat([linear.bias for linear in side])
+            side[0].joined = functools.partial(F.linear, weight=joined, bias=bias)
+            for linear, weight in zip(side, joined.split([linear.weight.shape[0] for linear in side])):
                 linear.weight = frozen(weight)  # one memory, two views of it
     return fast.eval()
 

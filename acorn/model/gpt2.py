@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from acorn.errors import UserError
 from acorn.model.cache import KVCache
-from acorn.model.layers import LayerNorm, Linear, TiedHead, attend, segment_mask, weighted_nll
+from acorn.model.layers import LayerNorm, Linear, TiedHead, apart, attend, segment_mask, weighted_nll
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, layer: int, cache: KVCache | None, mask: Tensor | None) -> Tensor:
         B, T, C = x.shape
-        q, k, v = (linear(x).view(B, T, -1, self.head_dim).transpose(1, 2) for linear in (self.q, self.k, self.v))
+        q, k, v = (y.view(B, T, -1, self.head_dim).transpose(1, 2) for y in apart(x, self.q, self.k, self.v))
         if cache is not None:
             k, v, mask = cache.append(layer, k, v)
         y = attend(q, k, v, mask, causal=T > 1, dropout=self.dropout if self.training else 0.0)

@@ -5,6 +5,8 @@ vocabulary. Each custom backward has a plain twin in tests/model/test_layers_mat
 Legend: B batch, T tokens, C channels, H query heads, G key/value heads, D head size, V vocabulary, N = B * T.
 """
 
+from collections.abc import Callable, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,9 +17,10 @@ EPS = 1e-6
 class Linear(nn.Linear):
     """y = x Wᵀ (+ b). Weights stay fp32 for the optimizer; the product runs in the dtype of x (bf16 or fp32)."""
 
+    joined: Callable | None = None  # in a copy for inference: the product with all that stand beside it
+
     def __init__(self, n_in: int, n_out: int, bias: bool = False):
         super().__init__(n_in, n_out, bias)
-        self.joined: Tensor | None = None  # in an inference copy: this matrix over those that stand beside it
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
@@ -28,11 +31,18 @@ def side_by_side(x: Tensor, *linears: Linear) -> Tensor:
     The products of one x with several matrices, one behind the other in the last dimension. Several matrices for the
     optimizer, one product for the machine; an adapter's matrix is not its whole product, so then it is several.
     """
+    if linears[0].joined is not None:
+        return linears[0].joined(x)
     if any(type(linear) is not Linear for linear in linears):
         return torch.cat([linear(x) for linear in linears], dim=-1)
-    if linears[0].joined is not None:
-        return F.linear(x, linears[0].joined)
     return F.linear(x, torch.cat([linear.weight for linear in linears]).to(x.dtype))
+
+
+def apart(x: Tensor, *linears: Linear) -> Sequence[Tensor]:
+    """The products of one x with several matrices, each by itself: one product only where they were joined before."""
+    if linears[0].joined is None:
+        return [linear(x) for linear in linears]
+    return linears[0].joined(x).split([linear.out_features for linear in linears], dim=-1)
 
 
 class TiedHead(nn.Module):

@@ -17,6 +17,7 @@ from acorn.model.layers import (
     Linear,
     RMSNorm,
     TiedHead,
+    apart,
     attend,
     rope_frequencies,
     rope_tables,
@@ -83,7 +84,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, rope, layer: int, cache: KVCache | None, mask: Tensor | None) -> Tensor:
         B, T, _ = x.shape
-        q, k, v = (linear(x).view(B, T, -1, self.head_dim) for linear in (self.q, self.k, self.v))
+        q, k, v = (y.view(B, T, -1, self.head_dim) for y in apart(x, self.q, self.k, self.v))
         q, k = (rotate(norm(t), *rope).transpose(1, 2) for norm, t in ((self.q_norm, q), (self.k_norm, k)))
         v = v.transpose(1, 2)
         if cache is not None:
@@ -100,7 +101,7 @@ class MLP(nn.Module):
         self.down = Linear(config.n_inner, config.n_embd)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(swiglu(self.gate(x), self.up(x)))
+        return self.down(swiglu(*apart(x, self.gate, self.up)))
 
 
 class Block(nn.Module):

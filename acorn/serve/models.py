@@ -12,6 +12,7 @@ import torch
 from acorn.errors import UserError, did_you_mean
 from acorn.infer.constrain import Bias, Both, Grammars, Guide
 from acorn.infer.engine import Engine
+from acorn.infer.quant import parameter_count, quant_of
 from acorn.serve.errors import ApiError
 from acorn.serve.fields import Generation
 from acorn.serve.worker import Worker
@@ -51,9 +52,10 @@ class Served:
         return Grammars(self.tokenizer)
 
     def card(self) -> dict:
-        parameters = sum(p.numel() for p in self.engine.model.parameters())
+        parameters = parameter_count(self.engine.model)
         meta = {"n_ctx": self.engine.context, "n_vocab": self.tokenizer.n_vocab, "n_params": parameters}
         meta |= {"stage": self.where.parent.name, "chat": self.chats, "slots": self.worker.slots}
+        meta["quant"] = quant_of(self.engine.model)
         return {"id": self.name, "object": "model", "created": self.created, "owned_by": "acorn", "meta": meta}
 
     async def encode(self, text: str, param: str) -> list[int]:

@@ -61,7 +61,7 @@ def make_server(served: Sequence[Served], metrics: Metrics, grace: int = 60, **g
 
 def load(run: str, options, metrics: Metrics) -> Served:
     slots = options.slots
-    engine, where = load_engine(run, options.device, rows=min(slots or 16, 16), say=say)
+    engine, where = load_engine(run, options.device, rows=min(slots or 16, 16), say=say, quant=options.quant)
     engine.tool = run_tool
     slots = slots or fitting_slots(engine)
     say(f"{describe(engine, where)}, {slots} slots")
