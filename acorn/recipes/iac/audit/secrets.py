@@ -27,7 +27,7 @@ FORMS = {
 FORM = re.compile("|".join(f"({pattern})" for pattern in FORMS.values()))
 EMPTY = re.compile(
     r"(?i)|null|none|true|false|yes|no|\*+|x{3,}|<.*>|\[.*\]|(?:/|\./|~/|file:|arn:|ssm:|vault:|secretsmanager:|projects/|"
-    r"https?://[^:@]*$|!vault|ENC\[).*|(?:random|generate|auto|change_?me_?via_).*|[a-z]+(?:[_-](?:secret|token|key)s?)"
+    r"https?://[^:@]*$|!vault|ENC\[).*|(?:random|generate|auto)[_-].*|(?:insert|replace|your)[_-].*|[a-z]+(?:[_-][a-z]+)*[_-](?:secret|token|key)s?"
 )
 
 

@@ -5,16 +5,19 @@ from acorn.recipes.iac.audit.items.manifests import _roots
 from acorn.recipes.iac.audit.items.terraform import decoded, from_json
 from acorn.recipes.iac.audit.rule import Item
 
-FUNCTIONS = (
-    "And", "Base64", "Cidr", "Equals", "FindInMap", "ForEach", "GetAZs", "GetAtt", "If", "ImportValue", "Join",
-    "Length", "Not", "Or", "Select", "Split", "Sub", "ToJsonString", "Transform", "EachMemberEquals",
-    "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll", "Contains", "Rules",
-)  # fmt: skip
-TAGS = {
-    **{f"!{name}": lambda value, name=name: {f"Fn::{name}": value} for name in FUNCTIONS},
-    "!Ref": lambda value: {"Ref": value},
-    "!Condition": lambda value: {"Condition": value},
-}
+
+class Tags(dict):
+    """!Ref and !Condition by their names, !Sub as Fn::Sub; any other tag, such as those of Rain, in that way too."""
+
+    def __contains__(self, tag) -> bool:
+        return True
+
+    def __missing__(self, tag: str):
+        name = tag[1:] if tag in ("!Ref", "!Condition") else f"Fn::{tag[1:]}"
+        return lambda value: {name: value}
+
+
+TAGS = Tags()
 
 
 def cloudformation(text: str) -> list[Item]:

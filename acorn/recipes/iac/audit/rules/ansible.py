@@ -34,7 +34,10 @@ def per(modules: tuple, check) -> dict:
 
 
 def vaulted(item: Item) -> Iterator[Hit]:
-    for path, what in secrets.found(item.body):
+    """Of arguments and variables; of a task or a play itself, what it gives to the environment."""
+    around = item.type in ("ansible/task", "ansible/play")
+    body = {"environment": item.body.get("environment")} if around else item.body
+    for path, what in secrets.found(body):
         if not any(isinstance(part, str) and part in ("update_password", "when", "msg") for part in path):
             yield Hit(path, what)
 
@@ -106,7 +109,7 @@ RULES = (
         "ACORN-ANSIBLE-001",
         "Secret in plain text",
         "high",
-        {"ansible/vars": vaulted, "ansible/*": vaulted},
+        {"ansible/*": vaulted},
         "Everybody who can read the repository and its history has it.",
         "Encrypt it with ansible-vault or look it up, and change it.",
     ),
