@@ -5,8 +5,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acorn.recipes.iac.facts import MISSING, Quantity, Refers, compare, find, same
-from acorn.recipes.iac.render.hcl import Block, Ref, jsonencode, resource
+from acorn.recipes.iac.facts import MISSING, Each, Like, Quantity, Refers, compare, find, same
+from acorn.recipes.iac.render.cloudformation import get, ref, stack
+from acorn.recipes.iac.render.hcl import Block, Ref, jsonencode, resource, variable
 from acorn.recipes.iac.render.manifest import Quoted, documents, manifest
 
 
@@ -49,6 +50,31 @@ def test_hcl_layout():
     }
   })
 }
+"""
+    )
+
+
+def test_empty_blocks_and_variables():
+    assert resource("a", {"allow": Block()}) == 'resource "a" "this" {\n  allow {}\n}\n'
+    assert variable("x", "y") == 'variable "x" {\n  type = string\n}\n\nvariable "y" {\n  type = string\n}\n'
+    assert "type = list(string)" in variable("z", type_="list(string)")
+
+
+def test_stack_layout():
+    text = stack(kept=("Key",), Key=("AWS::KMS::Key", {"A": get("B", "Arn")}), B=("AWS::X::Y", {"K": ref("Key")}))
+    assert (
+        text
+        == """Resources:
+  Key:
+    Type: AWS::KMS::Key
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      A: !GetAtt B.Arn
+  B:
+    Type: AWS::X::Y
+    Properties:
+      K: !Ref Key
 """
     )
 
@@ -123,6 +149,19 @@ def test_find_looks_through_a_list_of_one():
         (Refers("aws_vpc"), "${aws_vpc.main[0].id}", True),
         (Refers("aws_vpc"), "vpc-123", False),
         (Refers("aws_vpc"), "${aws_subnet.main.id}", False),
+        (Refers("aws_vpc"), "${aws_vpc.main[*].id}", True),
+        (Refers("AWS::IAM::Role"), {"Fn::GetAtt": ["Role", "Arn"]}, True),
+        (Refers("AWS::KMS::Key"), {"Ref": "Key"}, True),
+        (Refers("AWS::KMS::Key"), "Key", False),
+        (Like(r"a+"), "aaa", True),
+        (Like(r"a+"), "aab", False),
+        (Like(r"a+"), 3, False),
+        (Each({"a": 1}), [{"a": 1, "b": 2}], True),
+        (Each({"a": 1}), {"a": 1}, True),
+        (Each({"a": 1}, {"a": 2}), [{"a": 2}, {"a": 1}], True),
+        (Each({"a": 1}, {"a": 2}), [{"a": 1}, {"a": 1}], False),
+        (Each({"a": 1}), [{"a": 1}, {"a": 2}], False),
+        (Each({"a": 1}), MISSING, False),
     ],
 )
 def test_same(want, got, equal):
