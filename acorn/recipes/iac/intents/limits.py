@@ -118,7 +118,7 @@ class LimitRange(Intent):
 
 
 class VolumeClaim(Intent):
-    name, kinds, title = "volume-claim", ("kubernetes",), "persistent volume claim"
+    name, kinds, title = "volume-claim", ("kubernetes", "terraform"), "persistent volume claim"
     notes = (
         "A claim asks for storage of a class; the cluster makes a volume that fits and keeps it when the pod goes.",
         "ReadWriteOnce is for one node at a time, ReadWriteMany for several.",

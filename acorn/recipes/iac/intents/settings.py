@@ -24,7 +24,7 @@ SECRETS = "API_KEY DB_PASSWORD SMTP_PASSWORD JWT_SECRET ADMIN_TOKEN CLIENT_SECRE
 
 
 class ConfigMap(Intent):
-    name, kinds, title = "config-map", ("kubernetes",), "config map"
+    name, kinds, title = "config-map", ("kubernetes", "terraform"), "config map"
     notes = (
         "A config map holds settings as text; a pod reads them as environment variables or as files.",
         "The values are quoted, because each of them is a string for Kubernetes, numbers too.",
@@ -41,7 +41,7 @@ class ConfigMap(Intent):
     )
     held = (
         "In {tool}, I want a config map with {settings}, called {name}, namespace {namespace}.",
-        "[Can|Could] you set {settings} in a {tool} config map? The name is {name}, the namespace is {namespace}.",
+        "[Can|Could] you set {settings} with a config map in {tool}? The name is {name}, the namespace is {namespace}.",
     )
 
     def sample(self, rng):
@@ -122,7 +122,7 @@ class Secret(Intent):
 
 
 class Namespace(Intent):
-    name, kinds, title = "namespace", ("kubernetes", "ansible"), "namespace"
+    name, kinds, title = "namespace", ("kubernetes", "terraform", "ansible"), "namespace"
     notes = (
         "A namespace keeps the names, rights and quotas of a team apart from those of others.",
         "Network policies and quotas select namespaces by their labels.",
