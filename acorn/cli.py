@@ -37,6 +37,7 @@ COMMANDS = {
     "import gpt2": ("acorn.commands.import_:Gpt2", "OpenAI's GPT-2 -> a run"),
     "export hf": ("acorn.commands.export:Hf", "a run -> a folder for transformers, vLLM and mlx-lm"),
     "export gguf": ("acorn.commands.export:Gguf", "a run -> a GGUF file for llama.cpp and Ollama"),
+    "iac generate": ("acorn.commands.iac_generate:Generate", "write code that was asked for in words, validated"),
     "iac validate": ("acorn.commands.iac_validate:Validate", "check infrastructure code; exit code 1 with findings"),
     "iac schema": ("acorn.commands.iac_schema:Schema", "what is known of providers: list, show TYPE, build"),
     "iac audit": ("acorn.commands.iac_audit:Audit", "look for what is unsafe in infrastructure code; for CI too"),

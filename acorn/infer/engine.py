@@ -69,17 +69,17 @@ class Engine:
         prompts: Sequence[list[int]],
         sampling: Sampling | Sequence[Sampling],
         samples: int = 1,
-        guides: Sequence[Callable[[], Guide]] = (),
+        guides: Sequence[Callable[[], Guide] | None] = (),
     ) -> list[Reply]:
         """
         sampling: of all prompts, or one a prompt. Prompt i's sample j is at i * samples + j; that is also the row that
         its draws come from, so a reply does not depend on which others were asked for. guides: none, or for each prompt
-        what makes the guide of each of its replies.
+        what makes the guide of each of its replies, or None.
         """
         scheduler, rows = self._start(prompts, sampling, samples, watch=False)
         for i, begin in enumerate(guides):
             for row in rows[i * samples : (i + 1) * samples]:
-                row.guide = begin()
+                row.guide = begin and begin()
         while scheduler.busy:
             scheduler.step()
         return [reply_of(row) for row in rows]
