@@ -34,7 +34,7 @@ RISKS = (
     Risk("ACORN-AWS-015", HCL, r"(image_tag_mutability +=) \"IMMUTABLE\"", '"MUTABLE"'),
     Risk("ACORN-AWS-050", HCL, r"(enable_key_rotation +=) true", "false"),
     Risk("ACORN-AWS-068", HCL, r"(transit_encryption_enabled +=) true", "false"),
-    Risk("ACORN-AWS-073", HCL, r"(encryption_type +=) \"KMS\"", '"NONE"'),
+    Risk("ACORN-AWS-073", HCL, r"(retention_period = \d+\n +encryption_type +=) \"KMS\"", '"NONE"'),
     Risk("ACORN-AWS-021", HCL, r"((?:22|3306|5432|6379)\n +protocol +=) \"tcp\"\n +cidr_blocks = \[\"[^\"]+\"\]", ""),
     Risk("ACORN-K8S-003", K8S, r"(runAsNonRoot:) true", "false"),
 )

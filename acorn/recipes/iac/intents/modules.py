@@ -1,16 +1,17 @@
-"""Several things that belong together: a network in three tiers, a static site, a serverless API, a platform on EKS."""
+"""Things that belong together: a network in three tiers, a static site, a serverless API, EKS with its nodes."""
 
 from acorn.recipes.iac import words
 from acorn.recipes.iac.facts import Each, Like, Refers
-from acorn.recipes.iac.intents.domains import behavior
+from acorn.recipes.iac.intents.clouds import Clouded, azure, azure_facts
+from acorn.recipes.iac.intents.clusters import MACHINES
 from acorn.recipes.iac.intents.elsewhere import BLOCKED
 from acorn.recipes.iac.intents.intent import Intent
 from acorn.recipes.iac.intents.machines import LOGS, RUNTIMES, trust
 from acorn.recipes.iac.intents.networks import RANGES
-from acorn.recipes.iac.render.hcl import Block, Ref, expression, jsonencode, resource
+from acorn.recipes.iac.intents.secrets import secret
+from acorn.recipes.iac.render.hcl import Block, Ref, block, expression, jsonencode, resource, variable
 
 CUT = r"\$\{cidrsubnet\(.*\)\}"
-SUBNETS = Ref("aws_subnet.this[*].id")
 
 
 class TieredNetwork(Intent):
@@ -59,60 +60,109 @@ class TieredNetwork(Intent):
         return "\n".join([*blocks, resource("aws_route_table_association", association)])
 
 
-class StaticSite(Intent):
+class StaticSite(Clouded):
     name, kinds, title = "website", ("terraform",), "static website"
     notes = (
-        "The pages lie in a private bucket; only the CDN may read them.",
-        "CloudFront signs its requests to the bucket, so that nobody can go around it.",
+        "The site is built from its repository whenever somebody pushes to the branch.",
+        "Pages are kept close to their readers, with a certificate that renews itself.",
     )
-    thing = "[a static website|a static site]"
-    parts = "bucket {name}; price class {price}"
-    train = ("{tool}: static website, bucket {name}, price class {price}",)
-    held = ("In {tool}, I want the static website with price class {price}, bucket {name}.",)
+    thing = "a static website"
+    things = {
+        "aws": "[a static website in AWS|an Amplify site]",
+        "azure": "[a static website in Azure|an Azure static web app]",
+    }
+    parts = "name {name}; repository {repo}; branch {branch}; {where}"
+    train = ("{tool}: {bare} {name}, {repo}, branch {branch}, {where}",)
+    held = ("In {tool}, I want {thing} called {name} from {repo}, branch {branch}, {where}.",)
 
     def sample(self, rng):
-        return {"name": words.name(rng), "price": rng.choice(("PriceClass_100", "PriceClass_200", "PriceClass_All"))}
+        return {
+            **self.place(rng, "aws", "azure"),
+            "name": words.name(rng),
+            "repo": f"{words.word(rng, words.ORGS)}/{words.name(rng)}",
+            "branch": rng.choice(("main", "master", "release", "develop")),
+        }
+
+    def aws_facts(self, p):
+        return {
+            "aws_amplify_app/name": p["name"],
+            "aws_amplify_app/repository": f"https://github.com/{p['repo']}",
+            "aws_amplify_app/access_token": "${var.token}",
+            "aws_amplify_app/tags/Environment": p["environment"],
+            "aws_amplify_branch/app_id": Refers("aws_amplify_app"),
+            "aws_amplify_branch/branch_name": p["branch"],
+        }
+
+    def aws(self, p):
+        app = {"name": p["name"], "repository": f"https://github.com/{p['repo']}", "access_token": Ref("var.token")}
+        branch = {"app_id": Ref("aws_amplify_app.this.id"), "branch_name": p["branch"]}
+        app["tags"] = {"Environment": p["environment"]}
+        return "\n".join([secret("token"), resource("aws_amplify_app", app), resource("aws_amplify_branch", branch)])
+
+    def azure_facts(self, p):
+        site = "azurerm_static_web_app"
+        return {
+            f"{site}/name": p["name"],
+            **azure_facts(site, p),
+            f"{site}/repository_url": f"https://github.com/{p['repo']}",
+            f"{site}/repository_branch": p["branch"],
+            f"{site}/repository_token": "${var.token}",
+        }
+
+    def azure(self, p):
+        body = {
+            "name": p["name"],
+            **azure(p),
+            "repository_url": f"https://github.com/{p['repo']}",
+            "repository_branch": p["branch"],
+            "repository_token": Ref("var.token"),
+        }
+        return secret("token") + "\n" + resource("azurerm_static_web_app", body)
+
+
+class SiteBucket(Intent):
+    name, kinds, title = "site-bucket", ("terraform",), "bucket behind CloudFront"
+    notes = (
+        "The pages lie in a private bucket; only one distribution of CloudFront may read them.",
+        "The condition keeps the distributions of other accounts out.",
+    )
+    thing = "[a bucket behind CloudFront|a private bucket for a static site]"
+    parts = "name {name}; environment {environment}"
+    train = ("{tool}: bucket behind CloudFront {name}, {environment}",)
+    held = ("In {tool}, I want the bucket {name} behind CloudFront, environment {environment}.",)
+
+    def sample(self, rng):
+        return {"name": words.name(rng), "environment": rng.choice(words.ENVIRONMENTS)}
 
     def terraform_facts(self, p):
-        cdn, control = "aws_cloudfront_distribution", "aws_cloudfront_origin_access_control"
+        statement = "aws_s3_bucket_policy/policy/Statement"
         return {
             "aws_s3_bucket/bucket": p["name"],
+            "aws_s3_bucket/tags/Environment": p["environment"],
             "aws_s3_bucket_public_access_block/bucket": Refers("aws_s3_bucket"),
             "aws_s3_bucket_public_access_block/restrict_public_buckets": True,
-            f"{cdn}/price_class": p["price"],
-            f"{cdn}/origin/domain_name": Refers("aws_s3_bucket"),
-            f"{cdn}/origin/origin_access_control_id": Refers(control),
-            f"{control}/signing_protocol": "sigv4",
+            "aws_s3_bucket_policy/bucket": Refers("aws_s3_bucket"),
+            f"{statement}/Action": "s3:GetObject",
+            f"{statement}/Principal/Service": "cloudfront.amazonaws.com",
+            f"{statement}/Condition/StringEquals/AWS:SourceArn": "${var.distribution_arn}",
         }
 
     def terraform(self, p):
-        blocked = {"bucket": Ref("aws_s3_bucket.this.id"), **dict.fromkeys(BLOCKED, True)}
-        control = {
-            "name": p["name"] + "-site",
-            "origin_access_control_origin_type": "s3",
-            "signing_behavior": "always",
-            "signing_protocol": "sigv4",
+        bucket = {"bucket": Ref("aws_s3_bucket.this.id")}
+        statement = {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": "${aws_s3_bucket.this.arn}/*",
+            "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Condition": {"StringEquals": {'"AWS:SourceArn"': Ref("var.distribution_arn")}},
         }
-        origin = Block(
-            domain_name=Ref("aws_s3_bucket.this.bucket_regional_domain_name"),
-            origin_id="site",
-            origin_access_control_id=Ref("aws_cloudfront_origin_access_control.this.id"),
-        )
-        cdn = {
-            "enabled": True,
-            "default_root_object": "index.html",
-            "price_class": p["price"],
-            "origin": origin,
-            "default_cache_behavior": behavior(),
-            "restrictions": Block(geo_restriction=Block(restriction_type="none")),
-            "viewer_certificate": Block(cloudfront_default_certificate=True),
-        }
+        policy = jsonencode({"Version": "2012-10-17", "Statement": [statement]})
         return "\n".join(
             [
-                resource("aws_s3_bucket", {"bucket": p["name"]}),
-                resource("aws_s3_bucket_public_access_block", blocked),
-                resource("aws_cloudfront_origin_access_control", control),
-                resource("aws_cloudfront_distribution", cdn),
+                variable("distribution_arn"),
+                resource("aws_s3_bucket", {"bucket": p["name"], "tags": {"Environment": p["environment"]}}),
+                resource("aws_s3_bucket_public_access_block", bucket | dict.fromkeys(BLOCKED, True)),
+                resource("aws_s3_bucket_policy", bucket | {"policy": policy}),
             ]
         )
 
@@ -177,41 +227,33 @@ class ServerlessApi(Intent):
         )
 
 
-class Platform(Intent):
-    name, kinds, title = "platform", ("terraform",), "VPC with EKS, a node group and its role"
+class ClusterWithNodes(Intent):
+    name, kinds, title = "cluster-nodes", ("terraform",), "EKS cluster with nodes and their role"
     notes = (
-        "Network, cluster and machines belong together: the cluster needs subnets, the machines need a role.",
+        "Cluster and machines belong together: both need a role and subnets in two zones.",
         "One role serves the control plane and the nodes here; split it when more than one team works on the cluster.",
     )
-    thing = "[an EKS platform|a VPC with EKS and a node group]"
-    parts = "name {name}; [CIDR|range] {cidr}; [type |]{machine}; {nodes} nodes"
-    train = ("{tool}: EKS platform {name}, {cidr}, {nodes} nodes of {machine}",)
-    held = ("In {tool}, I want the EKS platform {name} with {nodes} nodes of {machine}, range {cidr}.",)
-    POLICIES = (
+    thing = "[an EKS cluster with nodes|EKS with a node group]"
+    parts = "name {name}; [type |]{machine}; {nodes} nodes"
+    train = ("{tool}: EKS cluster {name}, {nodes} nodes of {machine}",)
+    held = ("In {tool}, I want the EKS cluster {name} with {nodes} nodes of {machine}.",)
+    POLICIES = [
         "AmazonEKSClusterPolicy",
         "AmazonEKSWorkerNodePolicy",
         "AmazonEKS_CNI_Policy",
         "AmazonEC2ContainerRegistryReadOnly",
-    )
+    ]
 
     def sample(self, rng):
-        return {
-            "name": words.name(rng),
-            "cidr": rng.choice(RANGES),
-            "machine": rng.choice("t3.medium t3.large m5.large m6i.large m7i.xlarge c6i.large".split()),
-            "nodes": rng.randint(2, 9),
-        }
+        return {"name": words.name(rng), "machine": rng.choice(MACHINES["aws"]), "nodes": rng.randint(2, 9)}
 
     def terraform_facts(self, p):
         group = "aws_eks_node_group"
         return {
-            "aws_vpc/cidr_block": p["cidr"],
-            "aws_subnet/vpc_id": Refers("aws_vpc"),
-            "aws_subnet/cidr_block": Like(CUT),
             "aws_iam_role_policy_attachment/role": Refers("aws_iam_role"),
+            "aws_iam_role/assume_role_policy/Statement/Principal/Service": {"eks.amazonaws.com", "ec2.amazonaws.com"},
             "aws_eks_cluster/name": p["name"],
             "aws_eks_cluster/role_arn": Refers("aws_iam_role"),
-            "aws_iam_role/assume_role_policy/Statement/Principal/Service": {"eks.amazonaws.com", "ec2.amazonaws.com"},
             f"{group}/cluster_name": Refers("aws_eks_cluster"),
             f"{group}/node_role_arn": Refers("aws_iam_role"),
             f"{group}/instance_types": [p["machine"]],
@@ -219,36 +261,88 @@ class Platform(Intent):
         }
 
     def terraform(self, p):
-        subnet = {
-            "count": 2,
-            "vpc_id": Ref("aws_vpc.this.id"),
-            "cidr_block": Ref("cidrsubnet(aws_vpc.this.cidr_block, 8, count.index)"),
-        }
         who = {"Service": ["eks.amazonaws.com", "ec2.amazonaws.com"]}
         statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": who}
         trusted = jsonencode({"Version": "2012-10-17", "Statement": [statement]})
         attachment = {
-            "for_each": Ref(f"toset({expression(list(self.POLICIES))})"),
+            "for_each": Ref(f"toset({expression(self.POLICIES, '  ')})"),
             "role": Ref("aws_iam_role.this.name"),
             "policy_arn": "arn:aws:iam::aws:policy/${each.key}",
         }
-        role = Ref("aws_iam_role.this.arn")
+        role, subnets = Ref("aws_iam_role.this.arn"), {"subnet_ids": Ref("var.subnet_ids")}
+        private = Block(**subnets, endpoint_private_access=True, endpoint_public_access=False)
         group = {
             "cluster_name": Ref("aws_eks_cluster.this.name"),
             "node_role_arn": role,
-            "subnet_ids": SUBNETS,
+            **subnets,
             "instance_types": [p["machine"]],
             "scaling_config": Block(min_size=1, max_size=10, desired_size=p["nodes"]),
         }
-        private = Block(subnet_ids=SUBNETS, endpoint_private_access=True, endpoint_public_access=False)
-        cluster = {"name": p["name"], "role_arn": role, "vpc_config": private}
         return "\n".join(
             [
-                resource("aws_vpc", {"cidr_block": p["cidr"]}),
-                resource("aws_subnet", subnet),
+                variable("subnet_ids", type_="list(string)"),
                 resource("aws_iam_role", {"name": p["name"] + "-role", "assume_role_policy": trusted}),
                 resource("aws_iam_role_policy_attachment", attachment),
-                resource("aws_eks_cluster", cluster),
+                resource("aws_eks_cluster", {"name": p["name"], "role_arn": role, "vpc_config": private}),
                 resource("aws_eks_node_group", group),
             ]
         )
+
+
+class Platform(Intent):
+    name, kinds, title = "platform", ("terraform",), "VPC with EKS, a node group and its roles"
+    notes = (
+        "Two modules of the registry make it all: network with NAT, cluster, roles and nodes.",
+        "The version of a module is fixed, so that a new one comes only when somebody wants it.",
+    )
+    thing = "[an EKS platform|a VPC with EKS and a node group]"
+    parts = "name {name}; [CIDR|range] {cidr}; [type |]{machine}; {nodes} nodes; region {region}"
+    train = ("{tool}: EKS platform {name}, {cidr}, {nodes} nodes of {machine}, {region}",)
+    held = ("In {tool}, I want the EKS platform {name} in {region}: {nodes} nodes of {machine}, range {cidr}.",)
+
+    def sample(self, rng):
+        return {
+            "name": words.name(rng),
+            "cidr": rng.choice(RANGES),
+            "machine": rng.choice(MACHINES["aws"]),
+            "nodes": rng.randint(2, 9),
+            "region": rng.choice("eu-west-1 eu-central-1 us-east-1 us-west-2".split()),
+        }
+
+    def terraform_facts(self, p):
+        zones = [f"{p['region']}a", f"{p['region']}b"]
+        vpc = {"source": "terraform-aws-modules/vpc/aws", "name": p["name"], "cidr": p["cidr"], "azs": zones}
+        eks = {
+            "source": "terraform-aws-modules/eks/aws",
+            "cluster_name": p["name"],
+            "vpc_id": Like(r"\$\{module\.\w+\.vpc_id\}"),
+            "subnet_ids": Like(r"\$\{module\.\w+\.private_subnets\}"),
+            "eks_managed_node_groups/main/instance_types": [p["machine"]],
+            "eks_managed_node_groups/main/desired_size": p["nodes"],
+        }
+        private = f'${{[for n in range(2) : cidrsubnet("{p["cidr"]}", 8, n)]}}'
+        vpc |= {"private_subnets": private, "public_subnets": Like(r"\$\{.*cidrsubnet.*\}")}
+        return {"module": Each(vpc, eks)}
+
+    def terraform(self, p):
+        cut = lambda n: Ref(f'[for n in range(2) : cidrsubnet("{p["cidr"]}", 8, {n})]')
+        vpc = {
+            "source": "terraform-aws-modules/vpc/aws",
+            "version": "5.21.0",
+            "name": p["name"],
+            "cidr": p["cidr"],
+            "azs": [f"{p['region']}a", f"{p['region']}b"],
+            "private_subnets": cut("n"),
+            "public_subnets": cut("n + 10"),
+            "enable_nat_gateway": True,
+        }
+        nodes = {"instance_types": [p["machine"]], "max_size": 10, "desired_size": p["nodes"]}
+        eks = {
+            "source": "terraform-aws-modules/eks/aws",
+            "version": "20.37.0",
+            "cluster_name": p["name"],
+            "vpc_id": Ref("module.vpc.vpc_id"),
+            "subnet_ids": Ref("module.vpc.private_subnets"),
+            "eks_managed_node_groups": {"main": nodes},
+        }
+        return block('module "vpc"', vpc) + "\n" + block('module "eks"', eks)
