@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from acorn.recipes.iac.hcl_expressions import Expressions
 from acorn.recipes.iac.hcl_scan import ANY, WORD, Call, HclError, Use
 
-__all__ = ["Attr", "Block", "Body", "Call", "HclError", "Use", "parse", "parse_expression"]
+__all__ = ["Attr", "Block", "Body", "Call", "HclError", "Use", "parse", "parse_expression", "parse_template"]
 
 HEAD = re.compile(rf"({WORD.pattern})[ \t]*(?:=(?!=)[ \t]*|(\{{))?")
+PLAIN = re.compile(r"[^$%]*")
 LABEL = re.compile(rf'[ \t]*(?:"([^"\\$%\n]+)"|({WORD.pattern}))')
 
 
@@ -62,6 +63,17 @@ def parse_expression(text: str):
     if parser.char():
         parser.fail(f"did not expect {parser.found()} behind the expression")
     return value, parser.uses, parser.calls
+
+
+def parse_template(text: str) -> tuple[list[Use], list[Call]]:
+    """'a-${var.b}', the text of a string without its quotes -> (its uses, its calls)"""
+    parser, open_ = Parser(text), []
+    while parser.at < len(text):
+        parser.at = PLAIN.match(text, parser.at).end()
+        if parser.at < len(text):
+            parser.sequence(open_)
+    parser.directives_closed(open_)
+    return parser.uses, parser.calls
 
 
 class Parser(Expressions):

@@ -97,7 +97,7 @@ class Expressions(Templates):
                 if word := WORD.match(text, self.at):
                     step, self.at = word[0], word.end()
                 elif char == "*":
-                    step, self.at = "[]", self.at + 1
+                    step, self.at = "*", self.at + 1
                 elif number := DIGITS.match(text, self.at):
                     step, self.at = "[]", number.end()
                     if text[self.at : self.at + 1] == "." and DIGITS.match(text, self.at + 1):
@@ -117,15 +117,15 @@ class Expressions(Templates):
         space, self.space = self.space, ANY
         self.deeper()
         if self.char() == "*" and (star := STAR.match(self.text, self.at)):
-            self.at, value = star.end(), None
+            self.at, step = star.end(), "*"
         else:
-            value = self.expression()
+            self.expression()
             if self.char() != "]":
                 self.fail(f"the index is not closed: expected ']', found {self.found()}")
-            self.at += 1
+            self.at, step = self.at + 1, "[]"
         self.depth -= 1
         self.space = space
-        return value if isinstance(value, str) and WORD.fullmatch(value) else "[]"
+        return step
 
     def term(self) -> tuple[object, str]:
         """(value, "") or, for a reference, (None, its root)"""
@@ -219,7 +219,7 @@ class Expressions(Templates):
                     self.missing_comma(")", opened)
             else:
                 self.at += 1
-            self.calls.append(Call(name, count, expanded, *self.place(start)))
+            self.calls.append(Call(name, count, expanded, self.at - start, *self.place(start)))
 
         self.brackets(inside)
 
@@ -253,10 +253,9 @@ class Expressions(Templates):
             self.close("}", start)
         value = self.expression()
         source = self.text[at : self.at]
-        if WORD.match(source) and len(self.uses) > first:
-            if source != self.uses[first].path[0]:
-                self.fail(f"the key {source} is ambiguous; a reference stands in parentheses: ({source})", at)
-            del self.uses[first:]
+        if len(self.uses) > first and source == self.uses[first].path[0]:
+            del self.uses[first:]  # a bare word is the key itself
+        if WORD.match(source):
             value = source
         if self.char() not in ("=", ":") or self.text.startswith("==", self.at):
             self.fail(f"behind the key {source[:40]}, '=' and a value are missing: found {self.found()}")

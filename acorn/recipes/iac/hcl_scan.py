@@ -20,7 +20,7 @@ class HclError(Exception):
 
 
 class Use(NamedTuple):
-    """A reference. data.aws_ami.x[0].id -> ("data", "aws_ami", "x", "[]", "id"); a splat is "[]" too."""
+    """A reference. data.aws_ami.x[0].id -> ("data", "aws_ami", "x", "[]", "id"); a splat is "*"."""
 
     path: tuple[str, ...]
     line: int
@@ -31,6 +31,7 @@ class Call(NamedTuple):
     name: str
     arguments: int
     expanded: bool  # f(list...)
+    length: int  # of its text, in characters
     line: int
     column: int
 

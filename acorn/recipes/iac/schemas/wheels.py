@@ -17,6 +17,7 @@ from acorn.errors import UserError
 
 SIMPLE = {"string": "s", "number": "n", "boolean": "b", "any": "a", "unknown": "a"}
 WRAP = {"List": "L", "Map": "M", "Set": "T"}
+REQUIRED_SETTINGS = {"azurerm": "features"}  # a block of `provider` that is required; the wheels do not say so
 MAX_FILE = 64_000_000  # bytes of one module's file; the largest is 17 MB
 TYPE_NAME = re.compile(r'^(\w+)\.tfResourceType = "(\w+)";', re.M)
 SECTION = re.compile(
@@ -55,6 +56,8 @@ def read_wheel(path: Path) -> tuple[str, str, dict]:
             elif cls in module.types:
                 kind = "resource" if base == "TerraformResource" else "data"
                 found[kind][module.types[cls]] = _body(module, cls, f"{cls}Config")
+    if (name := REQUIRED_SETTINGS.get(provider)) in found["provider"].get("b", {}):
+        found["provider"]["b"][name]["r"] = 1
     if not found["resource"] and not found["data"]:
         raise UserError(f"{path}: no schema in it; is it a cdktf-cdktf-provider-* wheel?")
     return provider, version, found
