@@ -38,9 +38,11 @@ COMMANDS = {
     "export hf": ("acorn.commands.export:Hf", "a run -> a folder for transformers, vLLM and mlx-lm"),
     "export gguf": ("acorn.commands.export:Gguf", "a run -> a GGUF file for llama.cpp and Ollama"),
     "iac generate": ("acorn.commands.iac_generate:Generate", "write code that was asked for in words, validated"),
+    "iac corpus": ("acorn.commands.iac_corpus:Corpus", "a training corpus out of folders, archives, repositories"),
     "iac validate": ("acorn.commands.iac_validate:Validate", "check infrastructure code; exit code 1 with findings"),
     "iac schema": ("acorn.commands.iac_schema:Schema", "what is known of providers: list, show TYPE, build"),
     "iac audit": ("acorn.commands.iac_audit:Audit", "look for what is unsafe in infrastructure code; for CI too"),
+    "bench infer": ("acorn.commands.bench:Infer", "how fast a run reads and decodes here, beside the memory's limit"),
     "report": ("acorn.commands.report:Report", "write and print the report card of a run"),
     "runs": ("acorn.commands.runs:Runs", "list the runs, their stages and newest checkpoints"),
 }

@@ -43,7 +43,7 @@ class Parts:
         if force:
             self.forget()
         self.check(job)
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.done = 0
         while self.state(self.done).exists():
             self.done += 1
@@ -52,8 +52,9 @@ class Parts:
             if path.name.endswith(".tmp") or (number.isdigit() and int(number) >= self.done):
                 path.unlink()
 
-    def check(self, job: dict) -> None:
-        path, job = self.work / "job.json", json.loads(json.dumps(job))
+    def check(self, job: dict, name: str = "job.json") -> None:
+        """What is said now must be what was said when the job began."""
+        path, job = self.work / name, json.loads(json.dumps(job))
         if path.exists():
             before = json.loads(path.read_text(encoding="utf-8"))
             other = [key for key in {**before, **job} if before.get(key) != job.get(key)]
@@ -69,7 +70,9 @@ class Parts:
         for path in [*self.out.iterdir()]:
             if path == self.work:
                 for one in path.iterdir():
-                    if one.name != "lock":
+                    if one.is_dir():
+                        shutil.rmtree(one)
+                    elif one.name != "lock":
                         one.unlink()
             elif path.is_dir():
                 shutil.rmtree(path)
