@@ -22,7 +22,7 @@ KINDS = ("none", "int8", "int4")
 BESIDE = ("q", "k", "v"), ("gate", "up")  # matrices that read the same x: one product for them
 GROUP = 32  # weights that share a scale in int4
 FULL = 127 * 256  # the largest activation of a row; 127.5 * 256 would still fit into two bytes
-TINY = 1e-30  # a row of zeros is divided by it
+TINY = 1e-30  # a matrix's row of zeros is divided by it
 LOUD = 32  # inputs of a matrix that are given more bits
 LISTENED = 256  # tokens read to find them
 
@@ -31,14 +31,15 @@ class Int8(nn.Module):
     """
     y = x Wᵀ (+ b) with W[n, k] ≈ scale[n] · q[n, k]. A row of x is divided by its largest number and becomes
     u = 256 high + low of 16 bits; then y = scale · largest / FULL · (256 (high qᵀ) + low qᵀ), one product of twice as
-    many rows. Bytes are unsigned and stand for themselves minus 128: 256 · 128 + 128 is MIDDLE.
+    many rows. Bytes are unsigned and stand for themselves minus 128: 256 · 128 + 128 is in MIDDLE, and 2²³ besides,
+    since the last bits of a float between 2²³ and 2²⁴ are the whole number itself.
 
     loud: inputs that tend to be large, where the rounding of a weight is heard most. Each stands in the product three
     times: twice, so that its weights may be twice as large as a byte can be, and once as x / 256, with what is left of
     its weights.
     """
 
-    MIDDLE = 256 * 128 + 128
+    MIDDLE = 2.0**23 + 256 * 128 + 128
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, loud: Tensor | None = None):
         super().__init__()
@@ -56,27 +57,35 @@ class Int8(nn.Module):
         order = torch.cat((torch.arange(self.in_features), loud, loud))
         factor = torch.ones(len(order))
         factor[len(order) - len(loud) :] = 1 / 256
-        self.register_buffer("packed", torch.ops.onednn.qlinear_prepack(q, None))
-        self.register_buffer("scale", scale / FULL)
-        self.register_buffer("zeros", torch.zeros(len(scale), dtype=torch.int64))
-        self.register_buffer("order", order if len(loud) else None)
-        self.register_buffer("factor", factor)
-        self.register_buffer("bias", None if bias is None else bias.detach().clone())
-        self.register_buffer("middle", torch.tensor([self.MIDDLE + 0.5]))  # the half: conversion rounds down
+        # no buffers: looking one up costs as much as a small operation, and there are seven
+        self.packed = torch.ops.onednn.qlinear_prepack(q, None)
+        self.scale, self.zeros = scale / FULL, torch.zeros(len(scale), dtype=torch.int64)
+        self.order, self.factor = (order, factor) if len(loud) else (None, None)
+        self.bias = None if bias is None else bias.detach().clone()
+        self.middle = torch.tensor([self.MIDDLE])
+
+    @property
+    def nbytes(self) -> int:
+        """Of the weights."""
+        return self.packed.numel() + self.scale.nbytes
+
+    def __deepcopy__(self, memo) -> "Int8":
+        return self  # nothing in it changes
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.reshape(-1, self.in_features)
-        largest = torch.linalg.vector_norm(flat, torch.inf, dim=1, keepdim=True).clamp_min_(TINY)
+        largest = flat.abs().amax(dim=1, keepdim=True)  # 0: what follows are no numbers, and times 0 it is 0 again
         if self.order is not None:
             flat = flat.index_select(1, self.order).mul_(self.factor)
         M, K = flat.shape
-        numbers = torch.addcdiv(self.middle, flat, largest, value=FULL).to(torch.int32)
+        numbers = torch.addcdiv(self.middle, flat, largest, value=FULL)
         # of each number's four bytes the first two: all low ones, then all high ones
         planes = numbers.view(torch.uint8).as_strided((2, M, K), (1, 4 * K, 4)).reshape(2 * M, K)
         y = torch.ops.onednn.qlinear_pointwise(
             planes, 1.0, 128, self.packed, self.scale, self.zeros, None, 1.0, 0, torch.float32, "none", [], ""
         )
-        y = torch.add(y[:M], y[M:], alpha=256).mul_(largest)
+        low, high = y.chunk(2)
+        y = torch.add(low, high, alpha=256).mul_(largest)
         if self.bias is not None:
             y += self.bias
         return y.view(*x.shape[:-1], self.out_features)
@@ -95,9 +104,17 @@ class Int4(nn.Module):
         zero = (low + 8 * scale.float()).bfloat16()
         # with scale and zero as they are kept, so that their rounding is not added to the weights'
         q = ((groups - zero.float()) / scale.float()).round().add_(8).clamp_(0, 15).to(torch.int32)
-        self.register_buffer("packed", torch.ops.aten._convert_weight_to_int4pack_for_cpu(q.reshape(weight.shape), 1))
-        self.register_buffer("steps", torch.cat((scale, zero), dim=2).transpose(0, 1).contiguous())  # (K/32, N, 2)
-        self.register_buffer("bias", None if bias is None else bias.detach().clone())
+        self.packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(q.reshape(weight.shape), 1)
+        self.steps = torch.cat((scale, zero), dim=2).transpose(0, 1).contiguous()  # (K/32, N, 2)
+        self.bias = None if bias is None else bias.detach().clone()
+
+    @property
+    def nbytes(self) -> int:
+        """Of the weights."""
+        return self.packed.nbytes + self.steps.nbytes
+
+    def __deepcopy__(self, memo) -> "Int4":
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.reshape(-1, self.in_features).bfloat16()

@@ -35,7 +35,8 @@ def side_by_side(x: Tensor, *linears: Linear) -> Tensor:
         return linears[0].joined(x)
     if any(type(linear) is not Linear for linear in linears):
         return torch.cat([linear(x) for linear in linears], dim=-1)
-    return F.linear(x, torch.cat([linear.weight for linear in linears]).to(x.dtype))
+    bias = None if linears[0].bias is None else torch.cat([linear.bias for linear in linears]).to(x.dtype)
+    return F.linear(x, torch.cat([linear.weight for linear in linears]).to(x.dtype), bias)
 
 
 def apart(x: Tensor, *linears: Linear) -> Sequence[Tensor]:
@@ -86,11 +87,17 @@ class LayerNorm(nn.Module):
 
 def rms_norm(x: Tensor, eps: float = EPS) -> Tensor:
     """x / sqrt(mean(x²) + eps) over the last dimension, without weights."""
-    return (
-        _RMSNorm.apply(x, eps)
-        if x.device.type == "cpu" and not torch.compiler.is_compiling()
-        else F.rms_norm(x, (x.shape[-1],), eps=eps)
-    )
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return F.rms_norm(x, (x.shape[-1],), eps=eps)
+    # a Function costs more than the norm of one token, so it is called where there is something to learn
+    return _RMSNorm.apply(x, eps) if torch.is_grad_enabled() else x * reciprocal_rms(x, eps).to(x.dtype)
+
+
+def reciprocal_rms(x: Tensor, eps: float) -> Tensor:
+    """(..., C) -> (..., 1) fp32"""
+    # trap: the mean of squares must be fp32, bf16 has 8 bits; linalg.vector_norm accumulates in fp32 without a copy
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+    return norm.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
 
 
 class _RMSNorm(torch.autograd.Function):
@@ -101,14 +108,7 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, eps: float) -> Tensor:
-        # trap: the mean of squares must be fp32, bf16 has 8 bits; linalg.vector_norm accumulates in fp32 without a copy
-        r = (
-            torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-            .square_()
-            .div_(x.shape[-1])
-            .add_(eps)
-            .rsqrt_()
-        )
+        r = reciprocal_rms(x, eps)
         y = x * r.to(x.dtype)
         ctx.save_for_backward(y, r)
         return y
@@ -121,7 +121,8 @@ class _RMSNorm(torch.autograd.Function):
 
 
 def relu2(x: Tensor) -> Tensor:
-    return _ReLU2.apply(x) if x.device.type == "cpu" and not torch.compiler.is_compiling() else F.relu(x).square()
+    learns = torch.is_grad_enabled() and x.device.type == "cpu" and not torch.compiler.is_compiling()
+    return _ReLU2.apply(x) if learns else F.relu(x).square()
 
 
 class _ReLU2(torch.autograd.Function):

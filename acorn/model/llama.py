@@ -23,6 +23,7 @@ from acorn.model.layers import (
     rope_tables,
     rotate,
     segment_mask,
+    side_by_side,
     swiglu,
     weighted_nll,
 )
@@ -74,19 +75,22 @@ class LlamaConfig:
 class Attention(nn.Module):
     def __init__(self, config: LlamaConfig):
         super().__init__()
-        self.head_dim = config.head_dim
+        self.n_head, self.n_kv_head, self.head_dim = config.n_head, config.n_kv_head, config.head_dim
         self.q = Linear(config.n_embd, config.n_head * config.head_dim, config.qkv_bias)
         self.k = Linear(config.n_embd, config.n_kv_head * config.head_dim, config.qkv_bias)
         self.v = Linear(config.n_embd, config.n_kv_head * config.head_dim, config.qkv_bias)
         self.out = Linear(config.n_head * config.head_dim, config.n_embd)
-        self.q_norm = RMSNorm(config.head_dim, config.norm_eps) if config.qk_norm else nn.Identity()
-        self.k_norm = RMSNorm(config.head_dim, config.norm_eps) if config.qk_norm else nn.Identity()
+        self.q_norm = RMSNorm(config.head_dim, config.norm_eps) if config.qk_norm else None
+        self.k_norm = RMSNorm(config.head_dim, config.norm_eps) if config.qk_norm else None
 
     def forward(self, x: Tensor, rope, layer: int, cache: KVCache | None, mask: Tensor | None) -> Tensor:
         B, T, _ = x.shape
-        q, k, v = (y.view(B, T, -1, self.head_dim) for y in apart(x, self.q, self.k, self.v))
-        q, k = (rotate(norm(t), *rope).transpose(1, 2) for norm, t in ((self.q_norm, q), (self.k_norm, k)))
-        v = v.transpose(1, 2)
+        H, G = self.n_head, self.n_kv_head
+        qkv = side_by_side(x, self.q, self.k, self.v).view(B, T, H + 2 * G, self.head_dim)
+        qk, v = qkv[:, :, : H + G], qkv[:, :, H + G :].transpose(1, 2)
+        if self.q_norm is not None:
+            qk = torch.cat((self.q_norm(qk[:, :, :H]), self.k_norm(qk[:, :, H:])), dim=2)
+        q, k = rotate(qk, *rope).transpose(1, 2).split((H, G), dim=1)
         if cache is not None:
             k, v, mask = cache.append(layer, k, v)
         y = attend(q, k, v, mask, causal=T > 1)
