@@ -28,6 +28,8 @@ FAULTS = {
 
 def plant(rng: Random, code: str, kind: str) -> tuple[str, str] | None:
     """(the code with a misspelt name, the message about it), or None where none fits."""
+    if "\nmodule " in f"\n{code}":
+        return None  # what a module takes, nobody knows here
     places = [
         (match, fault.said)
         for fault in FAULTS.get(kind, ())

@@ -45,6 +45,8 @@ def grade(example: Example, reply: str) -> Grade:
     parsed, findings = validate.read(reply, example.kind)
     if errors := [str(one) for one in findings if one.severity == "error"]:
         return Grade(False, False, "; ".join(errors[:3]))
+    if not parsed:
+        return Grade(False, False, f"nothing of {example.kind} in it")
     intent = INTENTS[example.data["intent"]]
     problems = intent.check(example.data["params"], parsed, example.kind)
     return Grade(True, not problems, "; ".join(problems[:3]))
