@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from acorn.errors import UserError
@@ -53,7 +54,7 @@ def source(path: str) -> Source:
     name = STDIN if path == "-" else path
     try:
         if path == "-":
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            data = _all(sys.stdin.buffer)
         elif not os.path.isfile(path):
             return Source(name, None, "not a file")
         else:
@@ -71,6 +72,12 @@ def source(path: str) -> Source:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return Source(name, None, f"not UTF-8 text: byte 0x{data[error.start]:02x} in line {line}")
+
+
+@lru_cache(maxsize=1)
+def _all(stream) -> bytes:
+    """Of a stream that can be read once, however often it is asked for."""
+    return stream.read(MAX_BYTES + 1)
 
 
 def form(json: bool, sarif: bool, junit: bool) -> str:
