@@ -22,11 +22,15 @@ class Corpus:
     command again to go on after an interruption.
     """
 
-    sources: tyro.conf.Positional[tuple[str, ...]]  # folder, .zip .whl .tar.gz .tar.zst ..., address of a repository, package:NAME
+    sources: tyro.conf.Positional[
+        tuple[str, ...]
+    ]  # folder, .zip .whl .tar.gz .tar.zst ..., address of a repository, package:NAME
     out: Path | None = None  # folder: documents/train and val, manifest.jsonl.zst, report.json, report.md
     curated: bool = False  # the repositories of acorn's own list, too (network)
     list: bool = False  # print that list and stop
-    licences: tuple[str, ...] = ("permissive",)  # sorts that are taken: permissive, weak-copyleft, copyleft, restricted, unknown
+    licences: tuple[str, ...] = (
+        "permissive",
+    )  # sorts that are taken: permissive, weak-copyleft, copyleft, restricted, unknown
     avoid: tuple[Path, ...] = ()  # evaluation files: documents that hold their texts are dropped
     near: float = 0.8  # share of common word runs that makes two files near-duplicates
     val_fraction: float = 0.02  # share of the bytes that goes to validation, in whole repositories
@@ -45,7 +49,9 @@ class Corpus:
         if not given:
             raise UserError("name at least one source, or --curated", "acorn iac corpus modules/ --out corpus")
         if self.out is None:
-            raise UserError("--out is missing: the folder to write", f"acorn iac corpus {' '.join(given[:3])} --out corpus")
+            raise UserError(
+                "--out is missing: the folder to write", f"acorn iac corpus {' '.join(given[:3])} --out corpus"
+            )
         if not 0 <= self.val_fraction < 1 or not 0 <= self.near <= 1:
             raise UserError(f"--val-fraction {self.val_fraction}, --near {self.near}: shares from 0 to 1")
         for one in given:
@@ -61,8 +67,8 @@ class Corpus:
         from acorn.recipes.iac.corpus.secrets import EXTRA
 
         sorts = self.sorts()
-        job = {"sources": given, "options": repr((sorts, self.near, self.val_fraction, self.templates, self.no_conversations, self.seed)),
-               "evaluation files": [str(path) for path in self.avoid]}  # fmt: skip
+        options = (sorts, self.near, self.val_fraction, self.templates, self.no_conversations, self.seed)
+        job = {"sources": given, "options": repr(options), "evaluation files": [str(path) for path in self.avoid]}
         parts = Parts(self.out, ".work/kept", job, self.force)
         try:
             if (self.out / "report.json").exists():
@@ -86,7 +92,8 @@ class Corpus:
 
                 conversations = lambda seed, count: recipe().conversations("train", seed, count)
             if not tally.kept:
-                raise UserError(f"nothing was kept of {reading.tally.dropped.total() + tally.seen:,} files: {causes(reading.tally, tally)}")
+                files = reading.tally.dropped.total() + tally.seen
+                raise UserError(f"nothing was kept of {files:,} files: {causes(reading.tally, tally)}")
             paths = [parts.path(number) for number in range(parts.done)]
             mixed = mixture.mix(paths, self.out, self.val_fraction, conversations, self.seed)
             report = self.report(tally, reading, mixed, list_kept(self.out))
@@ -102,7 +109,9 @@ class Corpus:
         known = {sort.replace(" ", "-"): sort for sort in [*SORTS, UNKNOWN]}
         for one in self.licences:
             if one not in known:
-                raise UserError(f"--licences {one!r}: no such sort.{did_you_mean(one, known)} There is: {', '.join(known)}")
+                raise UserError(
+                    f"--licences {one!r}: no such sort.{did_you_mean(one, known)} There is: {', '.join(known)}"
+                )
         return tuple(known[one] for one in self.licences)
 
     def report(self, tally, reading, mixed: dict, kept: dict) -> dict:
@@ -115,7 +124,9 @@ class Corpus:
             tally.examples.setdefault(cause, reading.tally.examples[cause])
         sources = {name: dict(count) for name, count in reading.sources.items()}
         report = {**tally.to_dict(), "sources": sources, **kept, **mixed}
-        write_whole(self.out / "report.md", markdown("The corpus", summary(report), [*tables(report), *tally.tables()]).encode())
+        write_whole(
+            self.out / "report.md", markdown("The corpus", summary(report), [*tables(report), *tally.tables()]).encode()
+        )
         write_whole(self.out / "report.json", json.dumps(report, indent=1).encode())
         return report
 
@@ -183,10 +194,19 @@ def tables(report: dict) -> list[tuple[list[str], list[list[str]]]]:
     for split, sorts in report["splits"].items():
         total = sum(one["bytes"] for one in sorts.values())
         for sort, one in sorts.items():
-            mixture.append([f"{split} {sort}", f"{one['documents']:,}", f"{one['bytes'] / 1e6:,.2f}", f"{one['bytes'] / max(1, total):.1%}"])
+            mixture.append(
+                [
+                    f"{split} {sort}",
+                    f"{one['documents']:,}",
+                    f"{one['bytes'] / 1e6:,.2f}",
+                    f"{one['bytes'] / max(1, total):.1%}",
+                ]
+            )
     kinds = [[kind, f"{one['files']:,}", f"{one['bytes'] / 1e6:,.2f}"] for kind, one in report["kinds"].items()]
     licences = [[name, f"{n:,}"] for name, n in report["licences"].items()]
-    sources = [[name, f"{one.get('files', 0):,}", f"{one.get('documents', 0):,}"] for name, one in report["sources"].items()]
+    sources = [
+        [name, f"{one.get('files', 0):,}", f"{one.get('documents', 0):,}"] for name, one in report["sources"].items()
+    ]
     return [
         (["mixture", "documents", "MB", "share"], mixture),
         (["kind", "files", "MB"], kinds),

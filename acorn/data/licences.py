@@ -11,9 +11,11 @@ import re
 from pathlib import PurePosixPath
 
 SORTS = {
-    "permissive": "0BSD AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-BY-4.0 CC-BY-3.0 CC0-1.0 ISC "
-    "MIT MIT-0 NCSA ODC-By-1.0 PostgreSQL PSF-2.0 Python-2.0 UPL-1.0 Unlicense WTFPL Zlib MulanPSL-2.0 BlueOak-1.0.0",
-    "weak copyleft": "MPL-2.0 MPL-1.1 LGPL-2.1 LGPL-3.0 LGPL-2.0 EPL-1.0 EPL-2.0 CDDL-1.0 EUPL-1.2 CC-BY-SA-4.0 CC-BY-SA-3.0 ODbL-1.0",
+    "permissive": "0BSD AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-BY-4.0 CC-BY-3.0 "
+    "CC0-1.0 ISC MIT MIT-0 NCSA ODC-By-1.0 PostgreSQL PSF-2.0 Python-2.0 UPL-1.0 Unlicense WTFPL "
+    "Zlib MulanPSL-2.0 BlueOak-1.0.0",
+    "weak copyleft": "MPL-2.0 MPL-1.1 LGPL-2.1 LGPL-3.0 LGPL-2.0 EPL-1.0 EPL-2.0 CDDL-1.0 EUPL-1.2 CC-BY-SA-4.0 "
+    "CC-BY-SA-3.0 ODbL-1.0",
     "copyleft": "GPL-2.0 GPL-3.0 AGPL-3.0 GPL-1.0 OSL-3.0",
     "restricted": "BUSL-1.1 SSPL-1.0 Elastic-2.0 CC-BY-NC-4.0 CC-BY-NC-SA-4.0 CC-BY-ND-4.0 FSL-1.1 Commons-Clause",
 }  # fmt: skip
@@ -37,7 +39,8 @@ TEXTS = [
     ("AGPL-3.0", r"^\W*gnu affero general public license"),
     ("LGPL-3.0", r"^\W*gnu lesser general public license version 3"),
     ("LGPL-2.1", r"^\W*gnu (?:lesser|library) general public license"),
-    ("GPL-3.0", r"^\W*gnu general public license version 3|gnu general public license as published.{0,200}either version 3"),
+    ("GPL-3.0", r"^\W*gnu general public license version 3"),
+    ("GPL-3.0", r"gnu general public license as published.{0,200}either version 3"),
     ("GPL-2.0", r"^\W*(?:the )?gnu general public license|gnu general public license as published"),
     ("EUPL-1.2", r"european union public licen[cs]e"),
     ("MPL-2.0", r"mozilla public license,? version 2\.0|mozilla public license v(?:ersion|\.)? ?2\.0"),
@@ -50,16 +53,17 @@ TEXTS = [
     ("WTFPL", r"do what the f\w+ you want to public license"),
     ("PSF-2.0", r"python software foundation license version 2"),
     ("BSL-1.0", r"boost software license"),
-    ("MIT-0", r"permission is hereby granted, free of charge(?:(?!the above copyright notice).)*without limitation(?:(?!the above copyright notice).)*as is"),
     ("MIT", r"permission is hereby granted, free of charge, to any person obtaining"),
-    ("BSD-3-Clause", r"redistribution and use in source and binary forms.*(?:neither the name|names? of .{0,80}contributors)"),
+    ("BSD-3-Clause", r"redistribution and use in source and binary forms.*neither the name"),
     ("BSD-2-Clause", r"redistribution and use in source and binary forms"),
-    ("0BSD", r"permission to use, copy, modify,? and/or distribute this software for any purpose with or without fee is hereby granted\.? the software"),
-    ("ISC", r"permission to use, copy, modify,? and(?:/or)? distribute this software for any purpose with or without fee"),
+    ("0BSD", r"distribute this software for any purpose with or without fee is hereby granted\.? the software"),
+    ("ISC", r"distribute this software for any purpose with or without fee"),
     ("Zlib", r"altered source versions must be plainly marked"),
     ("MIT", r"^\W*(?:the )?mit licen[cs]e|licen[cs]ed under the mit licen[cs]e"),
 ]  # fmt: skip
-FILE_NAME = re.compile(r"(?:un)?licen[cs]es?(?:[._-].*)?|copying(?:[._-].*)?|.*[._-]licen[cs]e(?:\.(?:txt|md|rst))?", re.IGNORECASE)
+FILE_NAME = re.compile(
+    r"(?:un)?licen[cs]es?(?:[._-].*)?|copying(?:[._-].*)?|.*[._-]licen[cs]e(?:\.(?:txt|md|rst))?", re.IGNORECASE
+)
 NOT_A_TEXT = re.compile(r".*\.(?:py|go|js|ts|ya?ml|json|tf|sh|html|css|png|svg|j2|tpl|toml|cfg|lock)", re.IGNORECASE)
 SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*\(?([\w.+ ()-]{2,80}?)\)?[ \t]*(?:\*/|-->|\"|'|\r?\n|$)")
 HEAD = 4000  # characters of a file in which its own licence is looked for
@@ -75,10 +79,10 @@ def of_text(text: str) -> str:
     if own := of_header(text):
         return own
     flat = re.sub(r"\s+", " ", re.sub(r"[#*_>`\"“”]", " ", text[:40_000].lower())).strip()
-    for name, pattern in TEXTS:
-        if re.search(pattern, flat, re.DOTALL):
-            return name
-    return UNKNOWN
+    name = next((name for name, pattern in TEXTS if re.search(pattern, flat, re.DOTALL)), UNKNOWN)
+    if name == "MIT" and "without limitation" in flat and "above copyright notice" not in flat:
+        return "MIT-0"
+    return name
 
 
 def of_header(text: str) -> str:
@@ -114,10 +118,18 @@ class Licences:
 
     def add(self, path: str, text: str) -> None:
         folder, licence = str(PurePosixPath(path).parent), of_text(text)
-        folder = str(PurePosixPath(folder).parent) if PurePosixPath(folder).name.upper() in ("LICENSES", "LICENCES") else folder
+        folder = (
+            str(PurePosixPath(folder).parent)
+            if PurePosixPath(folder).name.upper() in ("LICENSES", "LICENCES")
+            else folder
+        )
         before = self.folders.get(folder)
         order = [*SORTS, UNKNOWN]
-        if before is None or UNKNOWN in (before[0],) or (licence != UNKNOWN and order.index(sort_of(licence)) < order.index(sort_of(before[0]))):
+        if (
+            before is None
+            or UNKNOWN in (before[0],)
+            or (licence != UNKNOWN and order.index(sort_of(licence)) < order.index(sort_of(before[0])))
+        ):
             self.folders[folder] = (licence, path)  # LICENSE-MIT beside LICENSE-GPL is a choice
 
     def of(self, path: str, text: str) -> tuple[str, str]:

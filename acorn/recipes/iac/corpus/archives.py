@@ -1,5 +1,5 @@
 """
-zip and tar archives, read as a stream: nothing is written to disk, links are not followed, sizes and counts are bounded.
+zip and tar archives, read as a stream: nothing is written to disk, no link is followed, sizes and counts are bounded.
 The tar reader is our own because Python's reads extended headers whole, whatever size they claim.
 """
 

@@ -15,11 +15,15 @@ from acorn.recipes.iac.kinds import KINDS, detect, template
 CODE = (".tf", ".tofu", ".yaml", ".yml", ".json", ".template", ".cfn")
 PROSE = (".md", ".markdown")
 IMAGE = re.compile(r"(?:.*[._-])?(?:dockerfile|containerfile)(?:[._-].*)?", re.IGNORECASE)
-NOT_OURS = re.compile(r"(?:package(?:-lock)?|tsconfig.*|composer|renovate|\.?eslintrc|mkdocs|pnpm-lock|Chart\.lock|.*\.min)\.\w+", re.IGNORECASE)
+NOT_OURS = re.compile(
+    r"(?:package(?:-lock)?|tsconfig.*|composer|renovate|\.?eslintrc|mkdocs|pnpm-lock|Chart\.lock|.*\.min)\.\w+",
+    re.IGNORECASE,
+)
 MODULE = re.compile(r"(?:^|/)(?:plugins/modules|library)/.*\.py$")
 EXAMPLES = re.compile(r"^EXAMPLES\s*=\s*r?(?P<q>\"{3}|'{3})(?P<text>.*?)(?P=q)", re.MULTILINE | re.DOTALL)
 ABOUT = re.compile(
-    r"terraform|opentofu|kubernetes|kubectl|\bhelm\b|ansible|crossplane|cloudformation|docker|compose\.ya?ml|\bhcl\b|\baws_|azurerm", re.IGNORECASE
+    r"terraform|opentofu|kubernetes|kubectl|\bhelm\b|ansible|crossplane|cloudformation|docker|compose\.ya?ml|\bhcl\b|\baws_|azurerm",
+    re.IGNORECASE,
 )
 NOT_TEXT = "not UTF-8 text"
 OTHER = "of another kind"
@@ -52,7 +56,9 @@ def wanted(path: str, size: int) -> str:
     name = PurePosixPath(path).name
     if NOT_OURS.fullmatch(name):
         return OTHER
-    if name.lower().endswith(CODE + PROSE) or (IMAGE.fullmatch(name) and not name.lower().endswith((".sh", ".py", ".go"))):
+    if name.lower().endswith(CODE + PROSE) or (
+        IMAGE.fullmatch(name) and not name.lower().endswith((".sh", ".py", ".go"))
+    ):
         return ""
     return "" if MODULE.search(path) else OTHER
 

@@ -77,7 +77,9 @@ def package(name: str):
     try:
         return metadata.distribution(name)
     except (metadata.PackageNotFoundError, ValueError):
-        raise UserError(f"no package {name!r} is installed in this Python", f"pip download --no-deps {name}, then name the file") from None
+        raise UserError(
+            f"no package {name!r} is installed in this Python", f"pip download --no-deps {name}, then name the file"
+        ) from None
 
 
 def package_licence(found) -> str:
@@ -89,8 +91,9 @@ def package_licence(found) -> str:
         if text and (name := expression(text) if len(text) < 80 else of_text(text)) and sort_of(name) != UNKNOWN:
             return name
     classifiers = " ".join(value for key, value in about.items() if key == "Classifier" and value.startswith("License"))
-    for words, name in (("MIT License", "MIT"), ("Apache Software", "Apache-2.0"), ("BSD License", "BSD-3-Clause"), ("Mozilla", "MPL-2.0"),
-                        ("GPLv3", "GPL-3.0"), ("General Public", "GPL-3.0"), ("ISC", "ISC")):  # fmt: skip
+    for words, name in (("MIT License", "MIT"), ("Apache Software", "Apache-2.0"), ("BSD License", "BSD-3-Clause"),
+                        ("Mozilla", "MPL-2.0"), ("GPLv3", "GPL-3.0"),
+                        ("General Public", "GPL-3.0"), ("ISC", "ISC")):  # fmt: skip
         if words in classifiers:
             return name
     return UNKNOWN

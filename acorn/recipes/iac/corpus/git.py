@@ -15,11 +15,15 @@ from pathlib import Path
 from acorn.errors import UserError
 from acorn.recipes.iac.corpus.entries import MAX_FILE, MAX_FILES, Entry, Want, passed_over, unsafe
 
-URL = re.compile(r"(?:https?|ssh|git|file)://[^\s\x00-\x1f-][^\s\x00-\x1f]*|[\w.-]+@[\w.-]+:[^\s\x00-\x1f-][^\s\x00-\x1f]*")
+URL = re.compile(
+    r"(?:https?|ssh|git|file)://[^\s\x00-\x1f-][^\s\x00-\x1f]*|[\w.-]+@[\w.-]+:[^\s\x00-\x1f-][^\s\x00-\x1f]*"
+)
 SAFE = {
-    "core.hooksPath": "/dev/null", "core.fsmonitor": "false", "core.attributesFile": "/dev/null", "core.pager": "cat", "core.editor": "true",
-    "core.sshCommand": "ssh -oBatchMode=yes", "diff.external": "", "gc.auto": "0", "maintenance.auto": "false", "submodule.recurse": "false",
-    "fetch.recurseSubmodules": "false", "uploadpack.packObjectsHook": "", "protocol.ext.allow": "never", "safe.directory": "*", "advice.detachedHead": "false",
+    "core.hooksPath": "/dev/null", "core.fsmonitor": "false", "core.attributesFile": "/dev/null", "core.pager": "cat",
+    "core.editor": "true", "core.sshCommand": "ssh -oBatchMode=yes", "diff.external": "", "gc.auto": "0",
+    "maintenance.auto": "false", "submodule.recurse": "false", "fetch.recurseSubmodules": "false",
+    "uploadpack.packObjectsHook": "", "protocol.ext.allow": "never",
+    "safe.directory": "*", "advice.detachedHead": "false",
 }  # fmt: skip
 CLONING = {f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")}
 MAX_CLONE = 4 << 30  # bytes on disk
@@ -48,14 +52,16 @@ def command(*words: str, allow: dict | None = None) -> list[str]:
 def environment() -> dict[str, str]:
     """The caller's, without what redirects git; nothing may ask for a password."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "SSH_ASKPASS": "true", "GIT_NO_LAZY_FETCH": "1",
-             "GIT_NO_REPLACE_OBJECTS": "1", "GIT_ATTR_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}  # fmt: skip
-    return kept | quiet
+    off = dict.fromkeys(("GIT_TERMINAL_PROMPT", "GIT_OPTIONAL_LOCKS"), "0")
+    on = dict.fromkeys(("GIT_NO_LAZY_FETCH", "GIT_NO_REPLACE_OBJECTS", "GIT_ATTR_NOSYSTEM"), "1")
+    return kept | off | on | {"GIT_ASKPASS": "true", "SSH_ASKPASS": "true", "LC_ALL": "C"}
 
 
 def run(*words: str, **options) -> subprocess.CompletedProcess:
     try:
-        return subprocess.run(command(*words), env=environment(), capture_output=True, stdin=subprocess.DEVNULL, **options)
+        return subprocess.run(
+            command(*words), env=environment(), capture_output=True, stdin=subprocess.DEVNULL, **options
+        )
     except FileNotFoundError:
         raise UserError("reading repositories needs the program git, which is not installed") from None
 
@@ -67,10 +73,26 @@ def clone(url: str, folder: Path) -> None:
         return
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    words = ["clone", "--bare", "--depth", "1", "--single-branch", "--no-tags", "--quiet", "--template=", "--", url, str(partial)]
+    words = [
+        "clone",
+        "--bare",
+        "--depth",
+        "1",
+        "--single-branch",
+        "--no-tags",
+        "--quiet",
+        "--template=",
+        "--",
+        url,
+        str(partial),
+    ]
     try:
         process = subprocess.Popen(
-            command(*words, allow=CLONING), env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            command(*words, allow=CLONING),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
     except FileNotFoundError:
         raise UserError("cloning needs the program git, which is not installed") from None
@@ -83,7 +105,11 @@ def clone(url: str, folder: Path) -> None:
             except subprocess.TimeoutExpired:
                 size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
                 if size > MAX_CLONE or time.monotonic() - start > CLONE_SECONDS:
-                    what = f"is larger than {MAX_CLONE >> 30} GB" if size > MAX_CLONE else f"took longer than {CLONE_SECONDS // 60} minutes"
+                    what = (
+                        f"is larger than {MAX_CLONE >> 30} GB"
+                        if size > MAX_CLONE
+                        else f"took longer than {CLONE_SECONDS // 60} minutes"
+                    )
                     raise UserError(f"{url} {what}, so cloning was stopped") from None
         if process.returncode:
             raise UserError(f"{url} cannot be cloned: {last_line(said)}")

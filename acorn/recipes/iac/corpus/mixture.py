@@ -72,13 +72,19 @@ def thresholds(found: dict[str, list[tuple[int, int]]], made: bool) -> dict[str,
     for sort, share in SHARES.items():
         budget = code * share / SHARES["code"] if code else float("inf")
         keyed = np.array(sorted(found[sort]), np.uint64).reshape(-1, 2)
-        taken = int(np.searchsorted(np.cumsum(keyed[:, 1].astype(np.float64)), budget, "right")) if sort != "code" else len(keyed)
+        taken = (
+            int(np.searchsorted(np.cumsum(keyed[:, 1].astype(np.float64)), budget, "right"))
+            if sort != "code"
+            else len(keyed)
+        )
         limits[sort] = int(keyed[taken - 1, 0]) if taken else -1
     return limits
 
 
-def mix(paths: list[Path], out: Path, val_fraction: float, conversations: Callable[[int, int], list] | None, seed: int) -> dict:
-    """Writes documents/ and manifest.jsonl.zst; the numbers of both. conversations(seed, count): to fill instruction up."""
+def mix(
+    paths: list[Path], out: Path, val_fraction: float, conversations: Callable[[int, int], list] | None, seed: int
+) -> dict:
+    """Writes documents/ and manifest.jsonl.zst. conversations(seed, count): what fills the instruction share up."""
     repositories = Counter()
     for row in rows(paths):
         repositories[row["repository"]] += len(row["text"].encode())
@@ -128,7 +134,9 @@ def made(conversations: Callable[[int, int], list], size: int, seed: int, batch:
 class Writer:
     def __init__(self, folder: Path):
         self.folder, self.held, self.size = folder, defaultdict(list), Counter()
-        self.numbers: dict = {name: {sort: {"documents": 0, "bytes": 0, "files": 0} for sort in SHARES} for name in ("train", "val")}
+        self.numbers: dict = {
+            name: {sort: {"documents": 0, "bytes": 0, "files": 0} for sort in SHARES} for name in ("train", "val")
+        }
 
     def add(self, split: str, sort: str, row: dict) -> None:
         size, count = len(row["text"].encode()), self.numbers[split][sort]

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 
 from acorn.recipes.iac.kinds import KINDS, detect
 
-WORDS = {"hcl": "x.tf", "terraform": "x.tf", "tf": "x.tf", "dockerfile": "Dockerfile", "docker": "Dockerfile", "yaml": "x.yaml", "yml": "x.yaml", "json": "x.json"}
+WORDS = {
+    "hcl": "x.tf",
+    "terraform": "x.tf",
+    "tf": "x.tf",
+    "dockerfile": "Dockerfile",
+    "docker": "Dockerfile",
+    "yaml": "x.yaml",
+    "yml": "x.yaml",
+    "json": "x.json",
+}
 OPENS = re.compile(r"(?:resource|module|data|locals|variable|output|provider|terraform)\b.*\{ *")
 NAME = re.compile(r"- name: *(.{8,200})")
 SMALLEST, LARGEST, MOST = 30, 6000, 40  # characters of the code; pairs of a document
@@ -89,4 +98,6 @@ def sentence(text: str) -> str:
     plain = re.sub(r"\s+", " ", plain).strip(" -=:")
     words = plain.split()
     wordy = sum(word.strip(".,:;()'\"").isalpha() for word in words)
-    return plain if 3 <= len(words) <= 60 and wordy * 3 >= 2 * len(words) and "{" not in plain and "=" not in plain else ""
+    return (
+        plain if 3 <= len(words) <= 60 and wordy * 3 >= 2 * len(words) and "{" not in plain and "=" not in plain else ""
+    )

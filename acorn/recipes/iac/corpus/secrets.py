@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from acorn.data.secret_rules import decoded
 from acorn.data.values import innocent
 
-KIND = re.compile(rb"(?m)^(?P<indent>[ ]*(?:- )?)\"?kind\"?:[ ]*[\"']?Secret[\"']?[ ]*,?[ ]*(?:\#.*)?\r?$")
+KIND = re.compile(rb"(?P<indent>[ ]*(?:- )?)\"?kind\"?:[ ]*[\"']?Secret[\"']?[ ]*,?[ ]*(?:\#.*)?\r?$")
 DATA = re.compile(rb"(?P<indent>[ ]*)[\"']?(?:data|stringData)[\"']?:[ ]*\{?[ ]*(?:\#.*)?\r?$")
 ENTRY = re.compile(
     rb"[ ]+[\"']?[\w./-]+[\"']?[ ]*:[ ]*"
     rb"(?:\"(?P<double>[^\"]*)|'(?P<single>[^']*)|(?P<plain>[^\s\"'#][^#\n]*?))(?:[\"']|\s|,|$)"
 )
 VAULT = re.compile(rb"\$ANSIBLE_VAULT;[\w.;-]{3,60}\s{1,40}(?P<s>(?:[0-9a-f]{10,80}\s{0,40}){1,2000})")
+COMMENT = re.compile(rb"^([ ]*)#")
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 CERTIFICATE = b"-----BEGIN CERTIFICATE"
 
@@ -20,7 +21,7 @@ CERTIFICATE = b"-----BEGIN CERTIFICATE"
 def secret_object(data: bytes, position: int, start: int, end: int) -> Iterator[tuple[int, int]]:
     """The values under `data` and `stringData` beside `kind: Secret`; files among them are left to the rules."""
     line = data.rfind(b"\n", start, position) + 1 or start
-    kind = KIND.match(data, line, end)
+    kind = KIND.match(plain(data[line : until(data, line, end)]))
     if not kind:
         return
     column, inside, block = len(kind["indent"]), None, None
@@ -43,21 +44,35 @@ def secret_object(data: bytes, position: int, start: int, end: int) -> Iterator[
 
 def object_lines(data: bytes, line: int, column: int, start: int, end: int) -> Iterator[tuple[int, bytes]]:
     """(position, text) of the lines around `line` that belong to the same object: none between has a smaller indent."""
+
+    def outside(text: bytes) -> bool:
+        bare = text.lstrip(b" ")
+        return bare.startswith(b"---") or bool(bare) and len(text) - len(bare) < column
+
     first = line
     while first > start:
         before = data.rfind(b"\n", start, first - 1) + 1 or start
-        text = data[before : first - 1]
-        if text.startswith(b"---") or (text.strip() and len(text) - len(text.lstrip(b" ")) < column):
+        if outside(plain(data[before : first - 1])):
             break
         first = before
     while first < end:
-        after = data.find(b"\n", first, end)
-        after = end if after < 0 else after
-        text = data[first:after]
-        if first > line and (text.startswith(b"---") or (text.strip() and len(text) - len(text.lstrip(b" ")) < column)):
+        after = until(data, first, end)
+        text = plain(data[first:after])
+        if first > line and outside(text):
             return
         yield first, text
         first = after + 1
+
+
+def until(data: bytes, at: int, end: int) -> int:
+    """The end of the line."""
+    after = data.find(b"\n", at, end)
+    return end if after < 0 else after
+
+
+def plain(line: bytes) -> bytes:
+    """A line that is commented out, as if it were not; everything stays in its column."""
+    return COMMENT.sub(rb"\1 ", line, count=1)
 
 
 def is_secret(value: bytes) -> bool:

@@ -57,7 +57,10 @@ def open_source(given: str, clones: Path) -> Source:
         about = path.stat()
         return Source(given, name, f"{about.st_size} {about.st_mtime_ns}", partial(archives.members, path, name))
     if path.is_file():
-        raise UserError(f"{given} is neither a folder nor an archive ({', '.join(archives.ARCHIVES)})", f"name its folder: {path.parent}")
+        raise UserError(
+            f"{given} is neither a folder nor an archive ({', '.join(archives.ARCHIVES)})",
+            f"name its folder: {path.parent}",
+        )
     if re.fullmatch(r"[\w.-]+/[\w.-]+", given):
         raise UserError(f"no folder or archive {given}", f"of GitHub: https://github.com/{given}")
     raise UserError(f"no folder or archive {given}")
