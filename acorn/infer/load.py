@@ -15,11 +15,12 @@ LARGE = 50e6  # parameters from which on a CPU decodes with int8 weights unless 
 
 
 def load_engine(
-    run: str, device: str = "auto", rows: int = 1, say=None, dtype: str = "auto", quant: str = "auto"
+    run: str, device: str = "auto", rows: int = 1, say=None, dtype: str = "auto", quant: str = "none"
 ) -> tuple[Engine, Path]:
     """
     RUN as people write it -> (engine, checkpoint folder). rows: how many will be decoded together, usually.
-    dtype: auto, float32 or bfloat16, of activations. quant: auto, none, int8 or int4, of weights.
+    dtype: auto, float32 or bfloat16, of activations. quant: none, int8 or int4, of weights, or auto for a command that
+    offers the choice and shows `describe`.
     """
     place = pick_device(device)
     if quant != "auto":

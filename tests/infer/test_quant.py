@@ -1,15 +1,18 @@
 """Small weights beside their slow twins: the same numbers dequantised, the plain forward, the same row alone."""
 
 import copy
+import json
 
 import pytest
 import torch
 from tiny import build_nano, build_tokenizer
 
+from acorn.checkpoint import save_checkpoint
 from acorn.errors import UserError
-from acorn.infer import quant
+from acorn.infer import load, quant
 from acorn.infer.engine import Engine
-from acorn.infer.quant import GROUP, Int4, Int8, check, exact, parameter_count, quantise
+from acorn.infer.load import load_engine
+from acorn.infer.quant import GROUP, Int4, Int8, check, exact, parameter_count, quant_of, quantise
 from acorn.infer.sample import Sampling
 from acorn.infer.weights import inference_copy
 from acorn.model import MODELS
@@ -158,3 +161,28 @@ def test_where_small_weights_are_refused(monkeypatch):
     check("none", cpu)
     with pytest.raises(UserError, match="no exact product of bytes"):
         check("int8", cpu)
+
+
+@needs_bytes
+def test_auto_is_int8_for_large_models_and_is_said(workplace, acorn, monkeypatch):
+    save_checkpoint("runs/raw/base", 3, build_nano(n_embd=64), {}, {}, build_tokenizer())
+    words = ("sample", "raw", "--max-tokens", 2, "--seed", 1)
+    assert "int8" not in acorn(*words)[2]
+    monkeypatch.setattr(load, "LARGE", 1000)
+    assert "context 128, cpu, int8 weights (--quant none: as trained)" in acorn(*words)[2]
+    assert "int8" not in acorn(*words, "--quant", "none")[2] and "int8" not in acorn(*words, "--dtype", "bfloat16")[2]
+    assert "cpu, int4 weights" in acorn(*words, "--quant", "int4")[2]
+    assert quant_of(load_engine("raw")[0].model) == "none"  # who cannot show it does not get it
+    monkeypatch.setattr(load, "exact", lambda: False)
+    assert "int8" not in acorn(*words)[2]
+
+
+@needs_bytes
+def test_eval_of_small_weights_leaves_the_other_scores_alone(workplace, acorn):
+    save_checkpoint("runs/raw/base", 3, build_nano(n_embd=64), {}, {}, build_tokenizer())
+    words = ("eval", "raw", "--tasks", "spelling", "--n", 2, "--json")
+    code, out, err = acorn(*words, "--quant", "int8")
+    assert code == 0, err
+    assert json.loads(out)["quant"] == "int8" and "quant" not in json.loads(acorn(*words)[1])
+    names = sorted(path.name for path in workplace.glob("runs/raw/*.json"))
+    assert names == ["eval-int8.json", "eval.json"]
