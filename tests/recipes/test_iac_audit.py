@@ -1,6 +1,7 @@
 """Audit: folders, variables, suppressions, fingerprints, patches, and texts that nobody vouches for."""
 
 import random
+import time
 
 import pytest
 from audit_cases import documents
@@ -264,3 +265,28 @@ def test_wrong_types_everywhere_never_raise():
                     except yamls.YamlError:
                         continue
                     audit.findings(text, clean.kind)
+
+
+SIZE = 300_000
+
+
+@pytest.mark.parametrize(
+    "kind, head, part",
+    [
+        ("dockerfile", "FROM a:1\nRUN ", "curl -"), ("dockerfile", "FROM a:1\nENV ", "a"),
+        ("dockerfile", "FROM a:1\nRUN a", " \\\n b"), ("dockerfile", "FROM a:1\nRUN <<E\n", "b\n"),
+        ("ansible", "- shell: ", "curl "), ("ansible", "- copy:\n    content: |\n", "      \n"),
+        ("kubernetes", "kind: ConfigMap\ndata:\n  a: ", "aaaa+"),
+        ("kubernetes", "kind: Role\nrules:\n", "- {verbs: ['*']}\n"),
+        ("terraform", "", 'resource "aws_s3_bucket" "b" {}\n'), ("terraform", 'locals {\n  a = "', "curl http:/"),
+        ("terraform", 'resource "aws_iam_policy" "p" {\n policy = jsonencode({ Statement = [\n', '{ Action = "*" },\n'),
+        ("terraform", "# acorn:ignore ACORN-AWS-001\n", '#\nresource "aws_s3_bucket" "b" {}\n'),
+    ],
+)  # fmt: skip
+def test_big_hostile_texts_take_seconds_not_minutes(kind, head, part):
+    """Time of the processor for 300 kB, which is less than half a second where nothing grows with the square."""
+    text = head + part * (SIZE // len(part))
+    begin = time.process_time()
+    found = audit.findings(text, kind)
+    assert time.process_time() - begin < 4
+    assert len(found) <= audit.MOST + 1

@@ -83,6 +83,7 @@ resource "aws_ssm_parameter" "database" {
   name  = "/water/db_password"
   type  = "SecureString"
   value = var.password
+  tags  = { team = "water" }
 }
 
 variable "password" {
@@ -102,6 +103,7 @@ resource "aws_cloudtrail" "main" {
   is_multi_region_trail      = true
   enable_log_file_validation = true
   kms_key_id                 = aws_kms_key.data.arn
+  tags                       = { team = "water" }
 }
 
 resource "aws_guardduty_detector" "main" {

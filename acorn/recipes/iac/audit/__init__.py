@@ -10,16 +10,19 @@ Audit: rules over what texts say, not over how they are written.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from acorn.recipes.iac.audit.items import Unread, read
+from acorn.recipes.iac.audit.related import Folder
 from acorn.recipes.iac.audit.rule import MISSING, Hit, Item, Rule
 from acorn.recipes.iac.audit.suppress import Suppressions
 from acorn.recipes.iac.validate.findings import Finding
 
 LEVELS = {"high": "error", "medium": "warning", "low": "note"}  # our severities in the words of Finding
 UNREAD = "not audited:"  # how a message begins that says why a text could not be looked at
+MOST = 1_000  # findings of one file; who has more does not read them
 TOGETHER = {"terraform"}  # kinds whose files of one folder are one configuration
 
 
@@ -67,7 +70,6 @@ def audit(
     as they are seen from the folder `root`.
     """
     from acorn.recipes.iac.audit.items.terraform import resolve
-    from acorn.recipes.iac.audit.rules import checks
 
     parsed, problems, folder = [], [], []
     for document in documents:
@@ -80,20 +82,34 @@ def audit(
         if document.kind in TOGETHER:
             folder += items
     resolve(folder)
+    together = Folder(folder)
     found: list[Found] = []
     for document, items in parsed:
-        suppressions, seen = Suppressions(document.text), {}
-        name = os.path.relpath(document.path, root) if root and document.path else document.path
+        around = together if document.kind in TOGETHER else Folder(items)
         for item in items:
-            item.folder = folder if document.kind in TOGETHER else items
-            for rule, check in checks(item.type):
-                if only and rule.id not in only:
-                    continue
-                for hit in check(item):
-                    if not suppressions.cover(rule.id, item, hit):
-                        mark = fingerprint(name, rule, item, hit, seen)
-                        found.append(Found(document.path, rule, item, hit, mark, written_as(item, hit)))
+            item.folder = around
+        name = os.path.relpath(document.path, root) if root and document.path else document.path
+        own = list(islice(violations(document, items, name, only), MOST + 1))
+        if len(own) > MOST:
+            message = f"{UNREAD} the rest of it, for there are more than {MOST:,} findings"
+            problems.append((document.path, Finding(message, 0, 0, "too-many", "note")))
+        found += own[:MOST]
     return found, problems
+
+
+def violations(document: Document, items: list[Item], name: str, only: frozenset[str]) -> Iterator[Found]:
+    """What rules find in the items of one document, suppressions heeded."""
+    from acorn.recipes.iac.audit.rules import checks
+
+    suppressions, seen = Suppressions(document.text), {}
+    for item in items:
+        for rule, check in checks(item.type):
+            if only and rule.id not in only:
+                continue
+            for hit in check(item):
+                if not suppressions.cover(rule.id, item, hit):
+                    mark = fingerprint(name, rule, item, hit, seen)
+                    yield Found(document.path, rule, item, hit, mark, written_as(item, hit))
 
 
 def unread(error: Unread) -> Finding:

@@ -79,7 +79,7 @@ def fix(
 def look(document: Document, others: list[Document], only: frozenset[str], root: str):
     """(what is found in the document, how often each rule is found in all of them; None: it can't be read)"""
     found, problems = audit([document, *others], only, root)
-    if any(path == document.path for path, _ in problems):
+    if any(path == document.path and one.rule != "too-many" for path, one in problems):
         return [], None
     return [one for one in found if one.path == document.path], Counter((one.path, one.rule.id) for one in found)
 

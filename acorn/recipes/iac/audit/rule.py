@@ -11,11 +11,12 @@ is an expression that nobody can resolve here is never judged.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 SEVERITIES = ("low", "medium", "high")
 NOTHING = object()  # no fix
+LONGEST = 8_000  # characters of a text that are looked at: some patterns read on from each match
 
 
 class Missing:
@@ -61,7 +62,7 @@ class Item:
     body: Any
     place: Callable[[tuple], tuple[int, int]]
     parent: "Item | None" = None
-    folder: "list[Item]" = field(default_factory=list)  # every item of the folder, this one too
+    folder: Any = None  # the Folder (related.py) that it lies in
     base: tuple = ()  # where the body stands in its document
     roots: tuple[int, ...] = ()  # lines where its document begins: a suppression there is for the whole item
     written: Any = None  # the body before defaults of variables were put in; None when nothing was
@@ -235,7 +236,7 @@ def matches(path: str, pattern: str, fix: Any = NOTHING) -> Check:
     def check(item: Item) -> Iterator[Hit]:
         for where, value in item.find(path):
             for one in listed(value):
-                if isinstance(one, str) and compiled.search(one):
+                if isinstance(one, str) and compiled.search(one[:LONGEST]):
                     yield hit(where, one, fix)
 
     return check

@@ -22,7 +22,7 @@ FORMS = {
     "a Slack token": r"(?<!\w)xox[abprs]-[A-Za-z0-9-]{10,}",
     "a Google API key": r"(?<!\w)AIza[\w-]{35}",
     "a Stripe key": r"(?<!\w)[sr]k_live_[A-Za-z0-9]{20,}",
-    "a password in a URL": r"(?<!\w)[a-z][a-z0-9+]*://[^\s:/@${}]+:[^\s:/@${}]{3,}@[\w.-]+",
+    "a password in a URL": r"(?<!\w)[a-z][a-z0-9+]{1,20}://[^\s:/@${}]{1,60}:[^\s:/@${}]{3,60}@\w",
 }
 FORM = re.compile("|".join(f"({pattern})" for pattern in FORMS.values()))
 EMPTY = re.compile(

@@ -16,26 +16,24 @@ class Suppressions:
     """Of one text."""
 
     def __init__(self, text: str):
-        self.ids: dict[int, set[str]] = {}  # line -> rules
-        self.bare: set[int] = set()  # lines that hold nothing but a comment
+        self.ids: dict[int, set[str]] = {}  # line -> rules that are silenced there
         if "acorn:ignore" not in text:
             return
+        above: set[str] = set()  # by the comments right above
         for number, line in enumerate(text.split("\n"), 1):
+            here = IGNORE.search(line)
+            said = {one.strip() for one in here[1].split(",")} if here else set()
             if line.lstrip().startswith(("#", "//")):
-                self.bare.add(number)
-            if found := IGNORE.search(line):
-                self.ids[number] = {one.strip() for one in found[1].split(",")}
+                above |= said
+                if said:
+                    self.ids[number] = said
+            else:
+                if above or said:
+                    self.ids[number] = above | said
+                above = set()
 
     def cover(self, rule: str, item: Item, hit: Hit) -> bool:
-        return bool(self.ids) and any(self._at(rule, line) for line in lines(item, hit))
-
-    def _at(self, rule: str, line: int) -> bool:
-        if rule in self.ids.get(line, ()):
-            return True
-        while (line := line - 1) in self.bare:
-            if rule in self.ids.get(line, ()):
-                return True
-        return False
+        return bool(self.ids) and any(rule in self.ids.get(line, ()) for line in lines(item, hit))
 
 
 def lines(item: Item, hit: Hit) -> set[int]:

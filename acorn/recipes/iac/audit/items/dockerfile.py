@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 
-from acorn.recipes.iac.audit.rule import Item
+from acorn.recipes.iac.audit.rule import LONGEST, Item
 
 HEREDOC = re.compile(r"<<-?[\"']?(\w+)")
 FLAG = re.compile(r"--([\w-]+)(?:=(\S*))?\s+")
@@ -25,7 +25,7 @@ def items(text: str) -> list[Item]:
         elif stages and word in ("USER", "HEALTHCHECK"):
             stages[-1] |= {"user": bare.strip(), "user_line": lines[0]} if word == "USER" else {"health": 1}
         cut = len(rest) - len(bare)
-        body = {"text": bare, "flags": flags, "stage": len(stages) - 1}
+        body = {"text": bare[:LONGEST], "flags": flags, "stage": len(stages) - 1}
         place = _placer(starts, lines, cut)
         found.append(
             Item(f"docker/{word}", bare[:40], body, place, file, base=(lines[0], lines[-1]), roots=(lines[0],))
@@ -46,31 +46,29 @@ def _placer(starts: list[int], lines: list[int], cut: int):
 def instructions(text: str) -> list[tuple[str, str, list[int], list[int]]]:
     """[(WORD, the rest with continued lines joined, where in it each line starts, the number of that line)]"""
     found, more = [], "`" if ESCAPE.match(text) else "\\"
-    parts: list[str] = []
+    parts: list[str] = []  # of the instruction that is being read
     starts: list[int] = []
     lines: list[int] = []
-    heredocs: list[str] = []
+    length, heredocs = 0, []
     for number, line in enumerate(text.split("\n"), 1):
         bare = line.strip()
-        if heredocs:
-            word, rest, starts, lines = found[-1]
-            starts.append(len(rest) + 1)
-            lines.append(number)
-            found[-1] = (word, f"{rest}\n{bare}", starts, lines)
-            heredocs = heredocs[1:] if bare == heredocs[0] else heredocs
+        if not heredocs and (not bare or bare.startswith("#")):
             continue
-        if not bare or bare.startswith("#"):
-            continue
-        if not parts:
-            starts, lines = [], []
-        starts.append(sum(len(part) + 1 for part in parts))
+        starts.append(length)
         lines.append(number)
-        parts.append(bare.removesuffix(more).rstrip())
-        if bare.endswith(more):
-            continue
-        word, _, rest = " ".join(parts).partition(" ")
-        cut = len(word) + 1
-        found.append((word.upper(), rest, [max(start - cut, 0) for start in starts], lines))
-        heredocs = HEREDOC.findall(rest) if word.upper() in ("RUN", "COPY", "ADD") else []
-        parts = []
+        if heredocs:
+            parts.append(f"{bare}\n")
+            heredocs = heredocs[1:] if bare == heredocs[0] else heredocs
+        else:
+            parts.append(f"{bare.removesuffix(more).rstrip()} ")
+            if bare.endswith(more):
+                length += len(parts[-1])
+                continue
+            word = "".join(parts[:1]).partition(" ")[0].upper()
+            heredocs = HEREDOC.findall("".join(parts)) if word in ("RUN", "COPY", "ADD") else []
+        length += len(parts[-1])
+        if not heredocs:
+            word, _, rest = "".join(parts).rstrip().partition(" ")
+            found.append((word.upper(), rest, [max(start - len(word) - 1, 0) for start in starts], lines))
+            parts, starts, lines, length = [], [], [], 0
     return found

@@ -28,7 +28,9 @@ def _item(block: hcl.Block) -> Item | None:
     marks: dict[tuple, tuple[int, int]] = {(): (block.line, block.column)}
     attributes: dict[tuple, hcl.Attr] = {}
     body = _body(block.body, (), marks, attributes)
-    return Item(type_, name, body, lambda path: _place(path, marks, attributes), marks=marks, sources=attributes)
+    known: dict[int, dict] = {}
+    place = lambda path: _place(path, marks, attributes, known)
+    return Item(type_, name, body, place, marks=marks, sources=attributes)
 
 
 def _body(body: hcl.Body, path: tuple, marks: dict, attributes: dict) -> dict:
@@ -80,50 +82,52 @@ def decoded(text: str):
         return text
 
 
-def _place(path: tuple, marks: dict, attributes: dict) -> tuple[int, int]:
+def _place(path: tuple, marks: dict, attributes: dict, known: dict) -> tuple[int, int]:
     for end in range(len(path), -1, -1):
         if path[:end] in marks:
             if path[end:] and path[:end] in attributes:
-                return within(attributes[path[:end]], path[end:])
+                return within(attributes[path[:end]], path[end:], known)
             return marks[path[:end]]
     return marks[()]
 
 
-def within(attribute: hcl.Attr, path: tuple) -> tuple[int, int]:
+def within(attribute: hcl.Attr, path: tuple, known: dict) -> tuple[int, int]:
     """Where in the text of an argument a nested key stands; the argument itself where that can't be told."""
     text = attribute.text
-    at = call.end() if (call := re.match(r"\s*jsonencode\(\s*", text)) else 0
-    for part in path:
-        if (found := _step(text, at, part)) is None:
-            break
-        at = found
+    if id(attribute) not in known:
+        known[id(attribute)] = offsets(text)
+    found = (known[id(attribute)].get(path[:end]) for end in range(len(path), 0, -1))
+    at = next((one for one in found if one is not None), 0)
     line = attribute.line + text.count("\n", 0, at)
     return (line, attribute.column) if line == attribute.line else (line, at - text.rfind("\n", 0, at))
 
 
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\w-]+(?=\s*[=:])|[\[{(\])},]')
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\w-]+|[\[{(\])},]')
+KEY = re.compile(r"\s*[=:]")
 
 
-def _step(text: str, at: int, part) -> int | None:
-    """The offset of a key or of an item, directly inside the next bracket from `at`."""
-    depth = index = 0
-    for token in TOKEN.finditer(text, at):
+def offsets(text: str) -> dict[tuple, int]:
+    """{path: offset} of the keys and items in an expression (of JSON or HCL), in one pass. Calls are looked through."""
+    found: dict[tuple, int] = {}
+    stack: list[list] = []  # [bracket, key or index]
+    for token in TOKEN.finditer(text):
         word = token[0]
-        if word in "[{(":
-            depth += 1
-            if depth == 2 and part == index and isinstance(part, int):
-                return token.start()
-        elif word in "])}":
-            depth -= 1
-            if depth <= 0:
-                return None
-        elif depth == 1 and word == ",":
-            index += 1
-        elif depth == 1 and word.strip('"') == part and re.match(r"\s*[=:]", text[token.end() :]):
-            return token.start()
-        elif depth == 1 and isinstance(part, int) and part == index and word != ",":
-            return token.start()
-    return None
+        if word in ("]", "}", ")"):
+            if stack:
+                stack.pop()
+            continue
+        top = stack[-1] if stack else None
+        if word == ",":
+            if top and top[0] == "[":
+                top[1] += 1
+            continue
+        if top and top[0] == "{" and word not in ("[", "{", "(") and KEY.match(text, token.end()):
+            top[1] = word.strip('"')
+        if top and top[0] in ("[", "{") and len(stack) <= 20:
+            found.setdefault(tuple(part for bracket, part in stack if bracket != "("), token.start())
+        if word in ("[", "{", "("):
+            stack.append([word, 0 if word == "[" else None])
+    return found
 
 
 def resolve(items_: list[Item]) -> None:

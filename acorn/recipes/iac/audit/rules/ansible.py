@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from acorn.recipes.iac.audit import secrets
-from acorn.recipes.iac.audit.rule import MISSING, Fix, Hit, Item, Rule, among, every, matches, never, says
+from acorn.recipes.iac.audit.rule import LONGEST, MISSING, Fix, Hit, Item, Rule, among, every, matches, never, says
 
 VALIDATED = (
     "uri", "get_url", "yum", "dnf", "apt", "unarchive", "win_get_url", "win_uri", "k8s", "helm", "docker_login",
@@ -69,7 +69,7 @@ def wide_mode(item: Item) -> Iterator[Hit]:
 
 
 def shell_words(item: Item) -> Iterator[Hit]:
-    text = str(item.body.get("cmd", item.body.get("argv", "")))
+    text = str(item.body.get("cmd", item.body.get("argv", "")))[:LONGEST]
     words = text.replace("sudo ", "", 1).split()
     if len(words) < 2 or re.search(r"[|<>;&`]|\$\(", text) or "{%" in text:
         return
@@ -96,7 +96,7 @@ def ignored(item: Item) -> Iterator[Hit]:
 
 def quoted(item: Item) -> Iterator[Hit]:
     """{{ x }} in a shell without the filter quote."""
-    text = str(item.body.get("cmd", ""))
+    text = str(item.body.get("cmd", ""))[:LONGEST]
     for found in re.finditer(r"\{\{\s*([\w.]*(?:item|user|input|name|arg)[\w.]*)\s*\}\}", text):
         before = text[: found.start()]
         if before.count("'") % 2 == 0 and before.count('"') % 2 == 0:

@@ -4,7 +4,20 @@ import re
 from collections.abc import Iterator
 
 from acorn.recipes.iac.audit import network
-from acorn.recipes.iac.audit.rule import MISSING, Fix, Hit, Item, Rule, among, every, listed, matches, never, says
+from acorn.recipes.iac.audit.rule import (
+    LONGEST,
+    MISSING,
+    Fix,
+    Hit,
+    Item,
+    Rule,
+    among,
+    every,
+    listed,
+    matches,
+    never,
+    says,
+)
 from acorn.recipes.iac.audit.rules.ansible import SHELLS, per
 
 EDITORS = ("lineinfile", "blockinfile", "replace", "copy")
@@ -23,7 +36,7 @@ def edits(pattern: str, note: str):
     def check(item: Item) -> Iterator[Hit]:
         for name in ("line", "block", "replace", "content"):
             value = item.body.get(name)
-            if isinstance(value, str) and compiled.search(value) and item.body.get("state") != "absent":
+            if isinstance(value, str) and compiled.search(value[:LONGEST]) and item.body.get("state") != "absent":
                 yield Hit((name,), note)
 
     return per(EDITORS, check)
@@ -121,7 +134,7 @@ RULES = (
         "ACORN-ANSIBLE-017",
         "SSH that lets root or passwords in",
         "high",
-        edits(r"^\s*(?:PermitRootLogin\s+yes|PermitEmptyPasswords\s+yes)", "root or empty passwords may log in"),
+        edits(r"^[ \t]*(?:PermitRootLogin\s+yes|PermitEmptyPasswords\s+yes)", "root or empty passwords may log in"),
         "They are guessed day and night.",
         "Set PermitRootLogin no and PermitEmptyPasswords no.",
     ),
@@ -129,7 +142,7 @@ RULES = (
         "ACORN-ANSIBLE-018",
         "SSH that takes passwords",
         "medium",
-        edits(r"^\s*PasswordAuthentication\s+yes", "passwords may be tried"),
+        edits(r"^[ \t]*PasswordAuthentication\s+yes", "passwords may be tried"),
         "They are guessed day and night.",
         "Set PasswordAuthentication no and use keys.",
     ),

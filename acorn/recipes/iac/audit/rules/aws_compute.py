@@ -18,6 +18,10 @@ TAGGED = (
     "aws_ecr_repository", "aws_kms_key", "aws_sqs_queue", "aws_sns_topic", "aws_cloudwatch_log_group",
     "aws_elasticache_replication_group", "aws_redshift_cluster", "aws_iam_role", "aws_secretsmanager_secret",
     "aws_opensearch_domain", "aws_kinesis_stream", "aws_cloudfront_distribution", "aws_nat_gateway",
+    "aws_vpc_endpoint", "aws_vpc_peering_connection", "aws_route53_zone", "aws_acm_certificate", "aws_ssm_parameter",
+    "aws_internet_gateway", "aws_route_table", "aws_eip", "aws_launch_template", "aws_lb_target_group",
+    "aws_ecs_task_definition", "aws_cloudtrail", "aws_api_gateway_rest_api", "aws_apigatewayv2_api",
+    "aws_sfn_state_machine", "aws_cloudwatch_metric_alarm", "aws_backup_vault", "aws_db_subnet_group",
 )  # fmt: skip
 METADATA = "metadata_options/http_tokens"
 
@@ -27,7 +31,7 @@ def untagged(item: Item) -> Iterator[Hit]:
     tags = item.body.get("tags", item.body.get("tags_all"))
     if tags not in (None, {}, ""):
         return
-    if any(one.type == "provider" and one.body.get("default_tags") for one in item.folder):
+    if any(one.body.get("default_tags") for one in item.folder.of("provider")):
         return
     yield Hit(("tags",), "has no tags")
 

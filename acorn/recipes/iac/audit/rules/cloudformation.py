@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from acorn.recipes.iac.audit.rule import Fix, Hit, Item, Rule
-from acorn.recipes.iac.audit.rules.terraform import FETCHED
+from acorn.recipes.iac.audit.rules.terraform import fetches
 from acorn.recipes.iac.audit.secrets import ABOUT, NAME, found, named
 
 KEPT = (
@@ -39,8 +39,7 @@ def not_kept(item: Item) -> Iterator[Hit]:
 
 
 def piped(item: Item) -> Iterator[Hit]:
-    text = str(item.body.get("UserData", ""))
-    if FETCHED.search(text):
+    if fetches(str(item.body.get("UserData", ""))):
         yield Hit(("UserData",), "runs what it fetches")
 
 

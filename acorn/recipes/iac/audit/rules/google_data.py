@@ -29,6 +29,7 @@ WIDE = tuple(f"google_{what}_iam_{form}" for what in ("project", "folder", "orga
 LABELLED = (
     "google_storage_bucket", "google_compute_instance", "google_sql_database_instance", "google_container_cluster",
     "google_pubsub_topic", "google_bigquery_dataset", "google_redis_instance", "google_artifact_registry_repository",
+    "google_secret_manager_secret",
 )  # fmt: skip
 
 LABELS = {"google_sql_database_instance": "settings/user_labels", "google_container_cluster": "resource_labels"}

@@ -56,7 +56,7 @@ def root(item: Item) -> Iterator[Hit]:
     user, no_root = context(item, "runAsUser"), context(item, "runAsNonRoot")
     if not unknown(user) and among(user, (0,)):
         yield Hit(("securityContext", "runAsUser"), "runAsUser is 0")
-    elif not unknown(no_root) and not among(no_root, (True,)) and (user is MISSING):
+    elif not unknown(no_root) and (among(no_root, (False,)) or no_root is MISSING and user is MISSING):
         yield Hit(
             ("securityContext", "runAsNonRoot"), f"runAsNonRoot {says(no_root)}",
             Fix(("securityContext", "runAsNonRoot"), True),

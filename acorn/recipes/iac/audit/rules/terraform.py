@@ -3,12 +3,17 @@
 import re
 from collections.abc import Iterator
 
-from acorn.recipes.iac.audit.rule import MISSING, Fix, Hit, Item, Rule, among, blocks, matches, unknown
+from acorn.recipes.iac.audit.rule import LONGEST, MISSING, Fix, Hit, Item, Rule, among, blocks, matches, unknown
 from acorn.recipes.iac.audit.secrets import ABOUT, NAME, found
 
 NOT_VALUES = {"description", "error_message", "validation", "type", "sensitive", "nullable", "comparison_operator"}
 FETCHED = re.compile(r"(?:curl|wget)\b[^\n|;&]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b")
 REGISTRY = re.compile(r"[\w-]+/[\w-]+/[\w-]+(?://.*)?|[\w.-]+\.[a-z]+/[\w-]+/[\w-]+/[\w-]+(?://.*)?")
+
+
+def fetches(text) -> bool:
+    """Whether a script runs what it fetches."""
+    return isinstance(text, str) and FETCHED.search(text[:LONGEST]) is not None
 
 
 def secret(item: Item) -> Iterator[Hit]:
@@ -70,15 +75,15 @@ def backend(item: Item) -> Iterator[Hit]:
 
 def piped(item: Item) -> Iterator[Hit]:
     for path, command in item.find("provisioner?/command?"):
-        if isinstance(command, str) and FETCHED.search(command):
+        if fetches(command):
             yield Hit(path, "runs what it fetches")
     for path, lines in item.find("provisioner?/inline?"):
         for index, line in enumerate(lines if isinstance(lines, list) else ()):
-            if isinstance(line, str) and FETCHED.search(line):
+            if fetches(line):
                 yield Hit((*path, index), "runs what it fetches")
     for name in ("user_data", "metadata_startup_script", "custom_data"):
         value = item.body.get(name)
-        if isinstance(value, str) and FETCHED.search(value):
+        if fetches(value):
             yield Hit((name,), "runs what it fetches")
 
 
