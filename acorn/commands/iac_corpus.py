@@ -60,10 +60,11 @@ class Corpus:
         self.collect(given)
 
     def collect(self, given: "list[str]") -> None:
+        from acorn.data.block import Block
         from acorn.data.clean import Cleaner, Options, clean
         from acorn.data.overlap import Overlap, read_items
         from acorn.data.parts import Parts
-        from acorn.recipes.iac.corpus import collect, mixture, sources
+        from acorn.recipes.iac.corpus import collect, mixture
         from acorn.recipes.iac.corpus.secrets import EXTRA
 
         sorts = self.sorts()
@@ -74,14 +75,8 @@ class Corpus:
             if (self.out / "report.json").exists():
                 print(f"{self.out} is complete (--force begins again)", file=sys.stderr)
                 return self.show(json.loads((self.out / "report.json").read_text(encoding="utf-8")))
-            (parts.work / "clones").mkdir(exist_ok=True)
-            opened = []
-            for one in given:
-                if sources.git.is_url(one):
-                    print(f"cloning {sources.short(one)}", file=sys.stderr)
-                opened.append(sources.open_source(one, parts.work / "clones"))
-            parts.check({**job, "state of the sources": [[one.given, one.state] for one in opened]}, "sources.json")
             reading, counts = collect.Reading(), Counts()
+            opened = self.opened(given, parts, reading)
             avoid = Overlap(read_items(self.avoid)) if self.avoid else None
             cleaner = Cleaner(Options(near=self.near), EXTRA, avoid)
             read = collect.documents(opened, reading, sorts, self.templates)
@@ -90,7 +85,11 @@ class Corpus:
             if not self.no_conversations:
                 from acorn.recipes.iac import recipe
 
-                conversations = lambda seed, count: recipe().conversations("train", seed, count)
+                conversations = lambda seed, count: [
+                    talk
+                    for talk in recipe().conversations("train", seed, count)
+                    if avoid is None or not avoid.find(Block([mixture.as_text(talk).encode()]))[0]
+                ]
             if not tally.kept:
                 files = reading.tally.dropped.total() + tally.seen
                 raise UserError(f"nothing was kept of {files:,} files: {causes(reading.tally, tally)}")
@@ -102,6 +101,33 @@ class Corpus:
             self.show(report)
         finally:
             parts.close()
+
+    def opened(self, given: "list[str]", parts, reading) -> "list":
+        """The sources; of the curated list those that can be had now, or could when the job began."""
+        from acorn.recipes.iac.corpus import sources
+
+        said = parts.work / "sources.json"
+        before = dict(json.loads(said.read_text(encoding="utf-8"))["state of the sources"]) if said.exists() else {}
+        clones, opened, states = parts.work / "clones", [], []
+        clones.mkdir(exist_ok=True)
+        for one in given:
+            if one in before and before[one] is None:
+                reading.tally.drop("a repository that cannot be cloned", one)
+                states.append([one, None])
+                continue
+            if sources.git.is_url(one):
+                print(f"cloning {sources.short(one)}", file=sys.stderr)
+            try:
+                opened.append(sources.open_source(one, clones))
+                states.append([one, opened[-1].state])
+            except UserError as e:
+                if one in self.sources:
+                    raise
+                print(f"left out: {e.message}", file=sys.stderr)
+                reading.tally.drop("a repository that cannot be cloned", one)
+                states.append([one, None])
+        parts.check({"state of the sources": states}, "sources.json")
+        return opened
 
     def sorts(self) -> tuple[str, ...]:
         from acorn.data.licences import SORTS, UNKNOWN

@@ -49,7 +49,7 @@ def holds_a_colon(value: bytes) -> bool:
 def decoded(value: bytes) -> bytes:
     value = value.rstrip(b"=")
     try:
-        return base64.b64decode(value[: len(value) - (len(value) % 4 == 1)] + b"===")
+        return base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError):
         return b""
 

@@ -21,11 +21,14 @@ REFERENCE = re.compile(
     | !(?:[A-Z][A-Za-z:]+|vault|reference|unsafe|env|secret|include)(?:\s|$)   # !Tag
     | .*[({\[].*[)}\]]             # call(x), list[x], a{{ x }}b
     | .*(?:\$\{|\$\(|\{\{|\}\}|\#\{|<%)
-    | .*::?secretsmanager: | arn: | projects/ | https?:// | (?:file|vault|ssm|env|secret|op|gcp|ref)(?:://|:|\#)
-    | (?:/|\./|~/|[A-Za-z]:\\)[\w./~-]+$ | .*\.(?:txt|pem|key|crt|json|ya?ml|env|sh|py|conf|cfg|j2|tf|gpg|asc|pub)$""",
+    | .*::?secretsmanager: | arn: | projects/ | https?:// | (?:file|vault|ssm|env|secret|op|gcp|ref)(?:://|:|\#)""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 NAME = re.compile(rb"[A-Za-z_][A-Za-z_-]*$")
+PATH = re.compile(
+    rb"(?i)(?:/|\./|~/|[A-Z]:\\)[\w./~-]+$|.*\.(?:txt|pem|key|crt|json|ya?ml|env|sh|py|conf|cfg|j2|tf|gpg|asc|pub)$",
+    re.DOTALL,
+)
 CALL = re.compile(rb"--|[A-Za-z_][\w.]*[(\[]")
 DOTTED = re.compile(
     rb"[a-z_]+\d{0,2}(?:\.(?:[a-z_0-9-]+|[A-Za-z_]+\d{0,2}))+$"
@@ -52,7 +55,7 @@ def innocent(value: bytes) -> bool:
 
 def refers(value: bytes, quoted: bool) -> bool:
     """Something that stands for a secret kept elsewhere: a variable, a call, a path, an address of a store."""
-    if REFERENCE.match(value):
+    if REFERENCE.match(value) or (PATH.match(value) and not looks_random(value, 24)):
         return True
     if quoted:
         return False
@@ -65,13 +68,15 @@ def looks_random(value: bytes, least: int = 16) -> bool:
 
 
 def random_run(run: bytes, least: int) -> bool:
-    parts = re.split(rb"[_-]", run)
-    if len(parts) > 2 and max(map(len, parts)) < least:  # words-joined-like-this
-        mixed = sum(mix_of(part) for part in parts if len(part) > 3)
-        return mixed * 2 > len(parts) or bool(UUID.match(run))
     digits = sum(48 <= byte <= 57 for byte in run)
     upper = sum(65 <= byte <= 90 for byte in run)
     lower = sum(97 <= byte <= 122 for byte in run)
+    parts = re.split(rb"[_-]", run)
+    if len(run) >= 24 and digits > 1 and upper > len(run) // 5 and lower > len(run) // 5:
+        return True
+    if len(parts) > 2 and max(map(len, parts)) < least:  # words-joined-like-this
+        mixed = sum(mix_of(part) for part in parts if len(part) > 3)
+        return mixed * 2 > len(parts) or bool(UUID.match(run))
     if entropy(run) < 2.8 or not upper + lower:
         return False
     if digits:

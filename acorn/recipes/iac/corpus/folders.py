@@ -15,7 +15,12 @@ def files(root: Path, name: str, want: Want) -> Iterator[Entry]:
     """A folder with a .git in it begins a repository of its own, named by its path."""
     number = 0
     for folder, repository, base in folders(root, name):
-        for file in sorted(os.scandir(folder), key=lambda file: file.name):
+        try:
+            inside = sorted(os.scandir(folder), key=lambda file: file.name)
+        except OSError as e:
+            yield Entry(repository, printable(os.path.relpath(folder, base)), None, f"cannot be read: {e.strerror}")
+            continue
+        for file in inside:
             if file.is_dir(follow_symlinks=False) or file.name.startswith("."):
                 continue
             number += 1
@@ -34,7 +39,7 @@ def folders(root: Path, name: str) -> Iterator[tuple[str, str, str]]:
         try:
             below = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
         except OSError:
-            continue  # may not be read, or has gone
+            below = []  # may not be read, or has gone; whoever asks for its files hears of it
         if ".git" in below and folder != str(root):
             repository, base = f"{name}/{printable(os.path.relpath(folder, root))}", folder
         yield folder, repository, base

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -62,22 +63,18 @@ def split_of(sizes: dict[str, int], fraction: float) -> dict[str, str]:
     return {name: "val" if name in chosen else "train" for name in sizes}
 
 
-def thresholds(found: dict[str, list[tuple[int, int]]], made: bool) -> dict[str, int]:
+def thresholds(found: dict[str, array]) -> dict[str, int]:
     """
     sort -> rows whose key is not above this are taken. Code is taken whole; of instruction and docs as many as their
     share beside that code allows, or all where there are fewer.
     """
-    code = sum(size for _, size in found["code"])
-    limits = {}
-    for sort, share in SHARES.items():
-        budget = code * share / SHARES["code"] if code else float("inf")
-        keyed = np.array(sorted(found[sort]), np.uint64).reshape(-1, 2)
-        taken = (
-            int(np.searchsorted(np.cumsum(keyed[:, 1].astype(np.float64)), budget, "right"))
-            if sort != "code"
-            else len(keyed)
-        )
-        limits[sort] = int(keyed[taken - 1, 0]) if taken else -1
+    keyed = {sort: np.array(found[sort], np.uint64).reshape(-1, 2) for sort in SHARES}
+    code, limits = float(keyed["code"][:, 1].sum()), {}
+    for sort, pairs_ in keyed.items():
+        pairs_ = pairs_[np.argsort(pairs_[:, 0])]
+        budget = code * SHARES[sort] / SHARES["code"] if code and sort != "code" else float("inf")
+        taken = int(np.searchsorted(np.cumsum(pairs_[:, 1].astype(np.float64)), budget, "right"))
+        limits[sort] = int(pairs_[taken - 1, 0]) if taken else -1
     return limits
 
 
@@ -89,30 +86,34 @@ def mix(
     for row in rows(paths):
         repositories[row["repository"]] += len(row["text"].encode())
     split = split_of(repositories, val_fraction)
-    found = {name: defaultdict(list) for name in ("train", "val")}
+    found = {name: defaultdict(lambda: array("Q")) for name in ("train", "val")}  # key, size, key, size ...
     for row in expanded(paths):
-        found[split[row["repository"]]][row["sort"]].append((key(row["text"]), len(row["text"].encode())))
-    limits = {name: thresholds(found[name], bool(conversations)) for name in found}
+        found[split[row["repository"]]][row["sort"]].extend((key(row["text"]), len(row["text"].encode())))
+    limits = {name: thresholds(found[name]) for name in found}
     target, beside = out / "documents", out / ".work" / "documents"
     shutil.rmtree(beside, ignore_errors=True)
-    writer, manifest = Writer(beside), []
+    writer, taken = Writer(beside), lambda row: key(row["text"]) <= limits[split[row["repository"]]][row["sort"]]
     for row in expanded(paths):
-        name = split[row["repository"]]
-        taken = key(row["text"]) <= limits[name][row["sort"]]
-        if taken:
-            writer.add(name, row["sort"], row)
-        if row["sort"] != "instruction":
-            about = {one: row[one] for one in ("source", "repository", "path", "kind", "licence", "licence_from")}
-            manifest.append({**about, "split": name, "bytes": len(row["text"].encode()), "taken": taken})
+        if taken(row):
+            writer.add(split[row["repository"]], row["sort"], row)
     if conversations:
         for text in made(conversations, writer.missing("train", "instruction"), seed):
             writer.add("train", "instruction", {"text": text, "source": MADE, "kind": "conversation", "licence": "MIT"})
     numbers = writer.finish()
-    write_rows(out / "manifest.jsonl.zst", manifest)
+    about = ("source", "repository", "path", "kind", "licence", "licence_from")
+    write_rows(
+        out / "manifest.jsonl.zst",
+        ({**{name: row[name] for name in about}, "split": split[row["repository"]], "bytes": len(row["text"].encode()),
+          "taken": taken(row)} for row in rows(paths)),
+    )  # fmt: skip
     shutil.rmtree(target, ignore_errors=True)
     os.replace(beside, target)
     by_split = Counter(split.values())
     return {"repositories": {name: by_split[name] for name in ("train", "val")}, **numbers}
+
+
+def as_text(talk: list[dict]) -> str:
+    return "\n\n".join(turn["content"] for turn in talk if isinstance(turn["content"], str)) + "\n"
 
 
 def made(conversations: Callable[[int, int], list], size: int, seed: int, batch: int = 500) -> Iterator[str]:
@@ -121,7 +122,7 @@ def made(conversations: Callable[[int, int], list], size: int, seed: int, batch:
     while size > 0:
         before = len(seen)
         for talk in conversations(seed, batch):
-            text = "\n\n".join(turn["content"] for turn in talk if isinstance(turn["content"], str)) + "\n"
+            text = as_text(talk)
             if size > 0 and (mark := key(text)) not in seen:
                 seen.add(mark)
                 size -= len(text.encode())

@@ -74,6 +74,8 @@ def short(url: str) -> str:
 def folder_state(root: Path) -> str:
     state = hashlib.sha256()
     for folder, _, _ in folders.folders(root, ""):
+        if not os.access(folder, os.R_OK | os.X_OK):
+            continue
         for file in sorted(os.scandir(folder), key=lambda file: file.name):
             if not file.is_dir(follow_symlinks=False):
                 about = file.stat(follow_symlinks=False)
