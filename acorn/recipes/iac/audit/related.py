@@ -60,11 +60,11 @@ def lone(type_: str, argument: str, own: str = "") -> Check:
     """
     No resource of this type in the folder names the item in that argument, and the item has no argument `own` that
     says it by itself. Where the partner's argument is an expression that leads nowhere known, or a module is given the
-    item, nothing is said.
+    item, nothing is said; nor for Crossplane, whose manifests lie one a file.
     """
 
     def check(item: Item) -> Iterator[Hit]:
-        if own and item.body.get(own):
+        if own and item.body.get(own) or item.camel is not None:
             return
         partners = item.folder.names(type_, argument)
         given = f"{item.type}.{item.name}" in item.folder.names("module", "*").references
