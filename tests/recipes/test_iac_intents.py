@@ -9,8 +9,8 @@ import pytest
 from acorn.recipes.iac import validate
 from acorn.recipes.iac.intents import INTENTS, PAIRS, Intent
 
-SAMPLES = 25
-TRIES, ENOUGH = 150, 6
+SAMPLES = 12
+TRIES, ENOUGH = 120, 3
 LONGEST = 1400  # characters of an answer
 DEFAULTS = re.compile(r"final_snapshot|serviceName|secretName|USER|npm ci|-dead\"")  # lines that nobody asked for
 intents = pytest.mark.parametrize("intent", INTENTS.values(), ids=list(INTENTS))
