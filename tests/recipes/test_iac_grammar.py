@@ -7,8 +7,8 @@ from iac_writer import tokenizer, walk
 
 from acorn.infer.constrain import Grammars
 from acorn.recipes.iac import request, validate
-from acorn.recipes.iac.grammar import KINDS, rules, said, samples
-from acorn.recipes.iac.intents import PAIRS
+from acorn.recipes.iac.grammar import KINDS, known_words, rules, said, samples
+from acorn.recipes.iac.intents import INTENTS, PAIRS
 
 COVERED = [(intent, kind) for intent, kind in PAIRS if kind in KINDS]
 NAMES = [f"{intent.name}-{kind}" for intent, kind in COVERED]
@@ -32,7 +32,7 @@ def accepts(grammars, grammar: str, text: str) -> str:
 @pytest.mark.parametrize("pair", COVERED[::2], ids=NAMES[::2])
 def test_the_answers_of_intents_fit_their_grammar(grammars, pair):
     intent, kind = pair
-    texts = samples(intent.name, kind)[0]
+    texts = samples(intent.name, kind).texts
     grammar = KINDS[kind](texts, "")
     assert grammar, f"no grammar for {intent.name}"
     for text in texts[:3]:
@@ -44,11 +44,11 @@ def test_they_fit_when_names_may_not_be_made_up(grammars):
     missed = []
     for intent, kind in COVERED[1::4]:
         rng = random.Random(intent.name)
-        texts, words = samples(intent.name, kind)
+        texts = samples(intent.name, kind).texts
         p = intent.draw(rng, "train", kind)
         asked = intent.describe(p, kind, intent.phrasing(rng, "train"))
         answer = intent.render(p, kind)
-        grammar = KINDS[kind]([answer, *texts], rules.known([*said(asked), *words]))
+        grammar = KINDS[kind]([answer, *texts], known_words(asked, [(intent, kind)]))
         if accepts(grammars, grammar, answer):
             missed.append(f"{intent.name}: {asked}")
     assert len(missed) <= 2, missed
@@ -59,7 +59,7 @@ def test_a_random_walk_parses_and_is_mostly_valid(grammars, kind):
     rng, ended, valid = random.Random(kind), 0, 0
     for seed in range(14):
         intent = rng.choice([intent for intent, other in COVERED if other == kind])
-        text = walk(grammars, KINDS[kind](samples(intent.name, kind)[0], ""), seed)
+        text = walk(grammars, KINDS[kind](samples(intent.name, kind).texts, ""), seed)
         if text is None:
             continue
         ended += 1
@@ -71,9 +71,9 @@ def test_a_random_walk_parses_and_is_mostly_valid(grammars, kind):
 
 
 def test_a_name_that_nobody_said_is_refused(grammars):
-    texts, words = samples("bucket", "terraform")
+    texts = samples("bucket", "terraform").texts
     asked = "Terraform: S3 bucket dovachiom-x1, dev"
-    grammar = KINDS["terraform"](texts, rules.known([*said(asked), *words]))
+    grammar = KINDS["terraform"](texts, known_words(asked, [(INTENTS["bucket"], "terraform")]))
     text = 'resource "aws_s3_bucket" "this" {\n  bucket = "dovachiom-x1"\n}\n'
     assert accepts(grammars, grammar, text) == ""
     assert accepts(grammars, grammar, text.replace("dovachiom", "thevachiom")) != ""
@@ -100,7 +100,7 @@ def test_a_name_that_nobody_said_is_refused(grammars):
 )
 def test_what_is_wrong_is_refused(grammars, kind, text):
     names = {"terraform": "bucket", "kubernetes": "service", "dockerfile": "python-image"}
-    grammar = KINDS[kind](samples(names[kind], kind)[0], "")
+    grammar = KINDS[kind](samples(names[kind], kind).texts, "")
     assert accepts(grammars, grammar, text) != ""
 
 
@@ -110,7 +110,7 @@ def test_an_unknown_type_has_no_grammar():
 
 
 def test_known_words():
-    assert rules.known([]) == ""
-    assert "billing" in rules.known(["billing", "a-b"]) and "a-b" not in rules.known(["billing", "a-b"])
-    assert {"billing", "api", "BillingApi"} <= said("queue billing-api in Terraform")
+    assert rules.known([], ["a"], ["b"]) == ""
+    assert {"billing", "api", "BillingApi"} <= said("queue billing-api in Terraform", set())
+    assert said("the queue billing", {"queue"}) == {"billing", "Billing", "BILLING"}
     assert request.nearest("an S3 bucket with versioning", "terraform", 1)[0][0].name == "bucket"

@@ -115,9 +115,14 @@ def bags() -> tuple[list[set[str]], dict[str, float]]:
     index = []
     for (intent, kind), (texts, drawn) in zip(PAIRS, sentences()):
         about = f"{intent.title} {intent.name} {intent.thing} {intent.parts} {NAMES[kind]} {SAID[kind]}"
-        index.append(set(words(about)) | set(words(" ".join(texts))) - drawn)
+        index.append(set(words(about)) | set(words(" ".join(texts))) - set(words(" ".join(drawn))))
     counts = Counter(word for bag in index for word in bag)
     return index, {word: log(1 + len(index) / count) for word, count in counts.items()}
+
+
+def bag(intent: Intent, kind: str) -> set[str]:
+    """The words in which people talk of an intent."""
+    return bags()[0][PAIRS.index((intent, kind))]
 
 
 @cache

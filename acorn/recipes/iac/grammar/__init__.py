@@ -7,11 +7,11 @@ types that the request is about. Which these are is read off the drafts that fai
 """
 
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import cache
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from acorn.recipes.iac import request
 from acorn.recipes.iac.grammar import docker, kubernetes, terraform
@@ -29,6 +29,10 @@ KINDS: dict[str, Callable[[list[str], str], str]] = {
 }
 KEPT = 64  # grammars
 WORD = re.compile(r"[A-Za-z0-9]+")
+# what stands in quotes; in YAML behind a colon or a dash; in a Dockerfile behind an instruction
+STRING = re.compile(
+    r'"((?:[^"\\\n]|\\.)*)"|(?:: |^ *- (?![\w./-]+:(?: |$))|^[A-Z]+ |=)([^"\s{\[][^"\n]*)$', re.MULTILINE
+)
 SENTENCE = frozenset(  # what holds a sentence together, and is no name
     "a an and are as at be by call called can could create do for from get give has have how i in is it its let lets "
     "make me my name named need needs of on or our please set should so that the their them there they this to up use "
@@ -56,10 +60,8 @@ class Library:
         if not self.knows(ask.kind):
             return None
         near = request.nearest(ask.request, ask.kind, 2)
-        texts = [*drafts, *(text for intent, kind in near for text in samples(intent.name, kind)[0])]
-        words = ""
-        if copy and near:
-            words = known([*said(ask.request), *(word for i, kind in near for word in samples(i.name, kind)[1])])
+        texts = [*drafts, *(text for intent, kind in near for text in samples(intent.name, kind).texts)]
+        words = known_words(ask.request, near) if copy else ""
         grammar = KINDS[ask.kind](texts, words)
         return self.compile(grammar).begin if grammar else None
 
@@ -71,25 +73,41 @@ class Library:
         return self.compiled[grammar]
 
 
-def said(text: str) -> set[str]:
+def known_words(text: str, near: list[tuple]) -> str:
+    """A pattern for what strings in the answer to a request can be, or "" if nothing is known of such answers."""
+    found = [samples(intent.name, kind) for intent, kind in near]
+    talk = set().union(*(request.bag(intent, kind) for intent, kind in near))
+    words = {word for one in found for word in one.words}
+    return known(said(text, talk), words, {text for one in found for text in one.strings}) if near else ""
+
+
+def said(text: str, talk: set[str]) -> set[str]:
     """The words of a request that can be part of a name, also as names in other styles write them."""
     found = set()
     for one in text.split():
         words = [word for word in WORD.findall(one) if word.lower() not in SENTENCE]
-        camel = "".join(word[:1].upper() + word[1:] for word in words)
-        found |= {form for word in words for form in (word, word.lower(), word.upper(), word.capitalize())}
-        found |= {camel, camel[:1].lower() + camel[1:], "".join(words).lower()}
-    return found - {""}
+        if request.INSIDE.search(one.strip(request.EDGE)) or (words and words[0].lower() not in talk):
+            camel = "".join(word[:1].upper() + word[1:] for word in words)
+            found |= {form for word in words for form in (word, word.lower(), word.upper(), word.capitalize())}
+            found |= {camel, camel[:1].lower() + camel[1:], "".join(words).lower()}
+    return found
+
+
+class Samples(NamedTuple):
+    """Answers to an intent with different parameters; the strings and the words that come back in them."""
+
+    texts: list[str]
+    strings: frozenset[str]
+    words: frozenset[str]
 
 
 @cache
-def samples(name: str, kind: str) -> tuple[list[str], frozenset[str]]:
-    """Answers to an intent with different parameters, and the words in them that no request has said."""
+def samples(name: str, kind: str) -> Samples:
     from acorn.recipes.iac.intents import INTENTS
 
-    rng, intent, texts, words = Random(f"samples {name}"), INTENTS[name], [], set()
-    for _ in range(12):
-        p = intent.draw(rng, "train", kind)
-        texts.append(intent.render(p, kind))
-        words |= set(WORD.findall(texts[-1])) - said(intent.describe(p, kind, intent.phrasing(rng, "train")))
-    return texts, frozenset(words)
+    rng, intent = Random(f"samples {name}"), INTENTS[name]
+    texts = [intent.render(intent.draw(rng, "train", kind), kind) for _ in range(32)]
+    strings = Counter(string for text in texts for string in {a or b for a, b in STRING.findall(text)})
+    words = Counter(word for text in texts for word in set(WORD.findall(text)))
+    again = frozenset(string for string, count in strings.items() if count > 1)
+    return Samples(texts, again, frozenset(word for word, count in words.items() if count > 3))

@@ -42,7 +42,11 @@ CALLS = {  # functions of one line that give a type
         '"join(" PLAIN ", " REFERENCE ")"',
     ),
     "n": ('"length(" REFERENCE ")"',),
-    "L": ('"slice(" REFERENCE ", " NUMBER ", " NUMBER ")"', '"concat(" REFERENCE ", " REFERENCE ")"'),
+    "L": (
+        '"[for n in range(" NUMBER ") : cidrsubnet(" (PLAIN | REFERENCE) ", " NUMBER ", n" (SIGN NUMBER)? ")]"',
+        '"slice(" REFERENCE ", " NUMBER ", " NUMBER ")"',
+        '"concat(" REFERENCE ", " REFERENCE ")"',
+    ),
 }
 
 
@@ -78,8 +82,10 @@ class Hcl:
         lines = self.body("variable", VARIABLE, 1)
         top.append(f'"variable \\"" LABEL "\\" {{\\n" {either(typed)} ({lines}::0x0)? "}}\\n"')
         top.append(f'"output \\"" LABEL "\\" {{\\n" {self.body("output", OUTPUT, 1)}::0x0 "}}\\n"')
-        lines = f'("  " NAME EQUALS {self.value(ANY, 1)} "\\n")+'
+        lines = f'("\\n"? "  " NAME EQUALS {self.value(ANY, 1)} "\\n")+'
         top += [f'"locals {{\\n" {lines} "}}\\n"', f'"provider \\"" LABEL "\\" {{\\n" {lines} "}}\\n"']
+        if "module" in self.names:
+            top.append(f'"module \\"" LABEL "\\" {{\\n" {lines} "}}\\n"')
         blocks = rules.of("top", lambda: "\n  | ".join(top))
         self.terminals()
         return rules.text(f'{blocks} ("\\n" {blocks})*')
@@ -195,7 +201,10 @@ class Hcl:
         index = rf"(\[({places})\])?"
         things = [rf"{name}\.{self.asked(label, index, block)}" for name, block in self.resources.items()]
         things += [rf"data\.{name}\.{self.asked(label, index, block)}" for name, block in self.data.items()]
-        things += [rf"{word}\.({'|'.join(sorted(found))}){index}" for word, found in self.names.items()]
+        things += [
+            rf"{word}\.({'|'.join(sorted(found))}){index}" + (r"\.[a-z][a-z0-9_]{0,40}" if word == "module" else "")
+            for word, found in self.names.items()
+        ]
         outside = f"({'|'.join(things)})"
         reference = f"({'|'.join([*things, *self.loops])})"
         text = r"([^\"\\\x00-\x1f$%\x7f]|\\[\"\\nt]|\$[^{\"\\\x00-\x1f\x7f$%])"

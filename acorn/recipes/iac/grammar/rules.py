@@ -80,13 +80,21 @@ def either(parts) -> str:
     return parts[0] if len(parts) == 1 else f"({' | '.join(parts)})"
 
 
-def known(words: Iterable[str]) -> str:
+def known(said: Iterable[str], words: Iterable[str], strings: Iterable[str]) -> str:
     """
-    A pattern for texts whose words are all among these, or numbers with or without a unit: a name that nobody has said
-    can't be made up.
+    A pattern for strings that nobody made up: one of `strings`, or numbers with units, or a text of words that has one
+    of `said` in it and beside those at most `words` and numbers. "" if nothing is said.
     """
-    either_ = "|".join(
-        sorted({word for word in words if word.isascii() and word.isalnum()}, key=lambda w: (-len(w), w))
-    )
-    one, between = f"({either_}|[0-9]+[A-Za-z]{{0,2}})", r"[^A-Za-z0-9\x00-\x1f\x7f]"
-    return f"/{between}*({one}({between}+{one})*)?{between}*/" if either_ else ""
+    said, number = sorted(said, key=lambda w: (-len(w), w)), "[0-9]+[A-Za-z]{0,2}"
+    if not said:
+        return ""
+    gap, one = r"[^A-Za-z0-9\x00-\x1f\x7f]", "|".join(said)
+    any_ = "|".join([*said, *sorted(set(words) - set(said), key=lambda w: (-len(w), w)), number])
+    fixed = "|".join(rf"\"?{escaped(text)}\"?" for text in sorted(strings, key=lambda w: (-len(w), w)))
+    parts = [f"{gap}*(({number}){gap}+)*({number})?{gap}*", f"{gap}*(({any_}){gap}+)*({one})({gap}+({any_}))*{gap}*"]
+    return f"/{'|'.join([*([fixed] if fixed else []), *parts])}/"
+
+
+def escaped(text: str) -> str:
+    """Text as a pattern that means it."""
+    return "".join(char if char.isalnum() or char in " -_=:,<>@%&~'`!;" else f"\\{char}" for char in text)

@@ -20,7 +20,7 @@ def text(texts: list[str], known: str = "") -> str:
         elif (found := block(word, first)) and second:
             types[word][first] = found
             labels.add(second)
-    if not types["resource"] and not types["data"]:
+    if not types["resource"] and not types["data"] and "module" not in names:
         return ""
     for inside in (
         inside for one in texts for inside in re.findall(r"^locals \{\n(.*?)^\}", one, re.MULTILINE | re.DOTALL)

@@ -24,6 +24,7 @@ PATTERNS = {
     "KEY": rf"/[A-Za-z_][A-Za-z0-9_.\/-]{{0,80}}/ & ~{MEANING}",
     "TEXT": r"/[^ \n\x00-\x1f\x7f][^\n\x00-\x1f\x7f]*/",
 }
+VALUES = ("NAME", "LABELLED")  # terminals of special schemas that are values, no keys or numbers
 ANY = {"type": ["string", "integer", "boolean", "object", "array"]}
 
 
@@ -58,7 +59,7 @@ class Yaml:
             self.rules.terminal(name, pattern)
         if self.known:
             self.rules.terminal("KNOWN", self.known)
-            for name in ("PLAIN", "QUOTED", "TEXT", *self.special):
+            for name in ("PLAIN", "QUOTED", "TEXT", *(name for name in self.special if name in VALUES)):
                 self.rules.terminal(name, f"{self.rules.terminals[name]} & KNOWN")
         return self.rules.text(start)
 
