@@ -81,7 +81,7 @@ EDITS = [
     ("compose", r"^( +)image: (.*)", r"\1image: \2\n\1network_mode: host", ["COMPOSE-003"]),
     ("compose", r"^( +)image: (.*)", r"\1image: \2\n\1cap_add: [SYS_ADMIN]", ["COMPOSE-005"]),
     ("ansible", r'mode: "?0?6[04][04]"?', 'mode: "0777"', ["ANSIBLE-004"]),
-    ("ansible", r"state: present", "state: latest", ["ANSIBLE-012"]),
+    ("ansible", r"((?:apt|dnf|yum|package|pip):\n(?: +[\w-].*\n)*? +state: )present", r"\1latest", ["ANSIBLE-012"]),
     ("ansible", r" +no_log: true\n", "", ["ANSIBLE-002"]),
     ("ansible", r"url: https://", "url: http://", ["ANSIBLE-007"]),
     ("cloudformation", r"StorageEncrypted: true", "StorageEncrypted: false", ["AWS-060"]),

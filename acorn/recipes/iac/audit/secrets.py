@@ -43,8 +43,13 @@ def named(name: str, value) -> bool:
     """Whether something called this, with this value, is a secret in plain text."""
     if not isinstance(value, str) or unknown(value) or EMPTY.fullmatch(value.strip()) or value.startswith("$"):
         return False
+    return about(name) and "\n" not in value.strip()
+
+
+def about(name: str) -> bool:
+    """Whether something called this is a secret: masterUserPassword, DB_PASSWORD, api-key."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return NAME.search(name) is not None and not ABOUT.search(name) and "\n" not in value.strip()
+    return NAME.search(name) is not None and not ABOUT.search(name)
 
 
 def found(value, path: tuple = ()) -> Iterator[tuple[tuple, str]]:

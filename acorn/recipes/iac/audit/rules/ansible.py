@@ -25,8 +25,6 @@ MODULES = {
 READS = {("git", "rev-parse"), ("git", "describe"), ("git", "status"), ("git", "log"), ("systemctl", "status"),
          ("systemctl", "is-active"), ("systemctl", "show"), ("pip", "freeze"), ("pip", "list"), ("npm", "run"),
          ("git", "config"), ("systemctl", "list-units"), ("iptables", "-L"), ("sysctl", "-n")}  # fmt: skip
-PASSWORDS = ("password", "passwd", "login_password", "db_password", "api_key", "token", "secret_key", "passphrase",
-             "update_password_value", "url_password", "admin_password", "client_secret")  # fmt: skip
 
 
 def per(modules: tuple, check) -> dict:
@@ -46,7 +44,8 @@ def shown(item: Item) -> Iterator[Hit]:
     """A password passes through a task that is logged."""
     if item.type.partition("/")[2] in ("task", "vars", "play", "set_fact", "debug", "include_vars"):
         return
-    names = [name for name in item.body if str(name) in PASSWORDS] if isinstance(item.body, dict) else []
+    found = item.body.items() if isinstance(item.body, dict) else ()
+    names = [name for name, value in found if value and isinstance(value, str) and secrets.about(str(name))]
     quiet, parent = False, item.parent
     while parent is not None and not quiet:
         quiet = parent.body.get("no_log", False) not in (False, None)
