@@ -37,7 +37,7 @@ CROSSPLANE = re.compile(
 )
 MANIFEST = re.compile(r"^(?:- |(?: {0,4}|\t)\{?[ \t]*(?=\"))?[\"']?apiVersion[\"']?[ \t]*:", re.MULTILINE)
 KIND_LINE = re.compile(r"^[ \t]{0,8}\{?[ \t]*[\"']?kind[\"']?[ \t]*:|\"kind\"[ \t]*:", re.MULTILINE)
-STACK = re.compile(r"[\"']?AWSTemplateFormatVersion[\"']?\s*:|[\"']?Type[\"']?\s*:\s*[\"']?(?:AWS|Custom)::[A-Z]")
+STACK = re.compile(r"[\"']?AWSTemplateFormatVersion[\"']?\s*:|(?<![A-Za-z])[\"']?Type[\"']?\s*:\s*[\"']?AWS::[A-Z]")
 SERVICES = re.compile(r"^services[ \t]*:", re.MULTILINE)
 SERVICE_WORDS = re.compile(r"^[ \t]+(?:image|build|extends|deploy|container_name|env_file|ports)[ \t]*:", re.MULTILINE)
 ITEM = re.compile(r"(?:- +| {2})[\"']?([\w.-]+)[\"']?\s*:(?:\s|$)")  # a key of an item of the list at the top
@@ -54,8 +54,7 @@ QUOTED = re.compile(r""""(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
 BUILT_IN = re.compile(r"\{\{[^}\n]{0,200}[\s({-][.$]\.?(?:Values|Release|Chart|Capabilities|Files|Template)\b")
 START = r"^[ \t]*(?:- +)*(?:[\w./\"'-]{1,100}[ \t]*:[ \t]+)?"
 GO = re.compile(
-    START
-    + r"\{\{-?[ \t]*(?:(?:if|else|end|range|with|define|include|template|block|toYaml|tpl|quote|default|printf|"
+    START + r"\{\{-?[ \t]*(?:(?:if|else|end|range|with|define|include|template|block|toYaml|tpl|quote|default|printf|"
     r"required|fail)\b|/\*|[$.])",
     re.MULTILINE,
 )

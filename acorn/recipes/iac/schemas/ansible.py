@@ -134,28 +134,40 @@ def correct(spec: dict, trees: list[ast.AST], shared: dict[str, dict], trusted: 
     literals = {}
     for tree in trees:
         literals |= {name: one for name, one in arguments(tree).items() if name not in literals}
+    aliases = {alias for one in spec["o"].values() for alias in one.get("a", ())}
     for name, keywords in {**shared, **literals}.items():
         known = spec["o"].get(name)
         if known is None:
-            spec["o"][name] = {"t": "raw"}
+            if keywords and name not in aliases:  # name=dict() alone may be anything
+                spec["o"][name] = {"t": "raw"}
             continue
         if "c" in known and "choices" not in keywords:
             del known["c"]
-        aliases = keywords.get("aliases")
-        if isinstance(aliases, list | tuple):
-            known["a"] = sorted({*known.get("a", ()), *map(str, aliases)})
+        more = keywords.get("aliases")
+        if isinstance(more, list | tuple):
+            known["a"] = sorted({*known.get("a", ()), *map(str, more)})
+    if not literals and not trusted:  # PowerShell, which does not mind the case of choices
+        loosen(spec["o"])
     for name, known in spec["o"].items():
         keywords = literals.get(name)
         sure = trusted if keywords is None else keywords.get("required") and "fallback" not in keywords
         if "r" in known and not sure:
             del known["r"]
+    filled = {
+        name for name, one in {**shared, **literals}.items() if one.get("default") is not None or "fallback" in one
+    }
     for tree in trees:
-        groups(spec, tree)
+        groups(spec, tree, filled)
 
 
-def groups(spec: dict, tree: ast.AST) -> None:
+def loosen(options: dict) -> None:
+    for one in options.values():
+        one.pop("c", None)
+        loosen(one.get("o", {}))
+
+
+def groups(spec: dict, tree: ast.AST, filled: set[str]) -> None:
     """What excludes each other or has to stand together, where it is written as literal lists."""
-    filled = {name for name, keywords in arguments(tree).items() if keywords.get("default") is not None}
     for call in ast.walk(tree):
         name = getattr(getattr(call, "func", None), "id", "") or getattr(getattr(call, "func", None), "attr", "")
         if isinstance(call, ast.Call) and name.endswith("Module"):
@@ -164,7 +176,7 @@ def groups(spec: dict, tree: ast.AST) -> None:
                 if keyword.arg not in LISTS or not isinstance(value, list | tuple):
                     continue
                 found = [list(map(str, one)) for one in value if isinstance(one, list | tuple)]
-                if keyword.arg != "mutually_exclusive":  # a default counts as given
+                if keyword.arg != "mutually_exclusive":  # what has a default counts as given
                     found = [one for one in found if not filled & set(one)]
                 if found:
                     spec[LISTS[keyword.arg]] = found
@@ -183,7 +195,8 @@ def arguments(tree: ast.AST) -> dict[str, dict]:
     for node in ast.walk(tree):
         if id(node) in inner:
             continue
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dict":
+        called = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+        if called in ("dict", "update"):
             pairs = [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
         elif isinstance(node, ast.Dict):
             pairs = [(literal(key), value) for key, value in zip(node.keys, node.values) if key is not None]
@@ -193,7 +206,7 @@ def arguments(tree: ast.AST) -> dict[str, dict]:
             continue
         for name, value in pairs:
             keywords = entries(value)
-            if isinstance(name, str) and keywords and keywords.keys() <= SPEC:
+            if isinstance(name, str) and keywords is not None and keywords.keys() <= SPEC:
                 known = found.setdefault(name, keywords)
                 for word in ("required", "choices"):
                     if word not in keywords or not (keywords[word] or word == "choices"):
@@ -224,14 +237,14 @@ def within(tree: ast.AST) -> set[int]:
     return found
 
 
-def entries(node) -> dict:
-    """{"type": "str", ...} of dict(type="str") or {"type": "str"}; what is no literal is None."""
+def entries(node) -> dict | None:
+    """{"type": "str", ...} of dict(type="str") or {"type": "str"}, what is no literal as None; None for no dict."""
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dict" and not node.args:
         return {keyword.arg: literal(keyword.value) for keyword in node.keywords if keyword.arg}
     if isinstance(node, ast.Dict):
         return {name: literal(value) for key, value in zip(node.keys, node.values)
                 if key is not None and isinstance(name := literal(key), str)}  # fmt: skip
-    return {}
+    return None
 
 
 def literal(node):

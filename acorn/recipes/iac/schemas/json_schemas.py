@@ -1,9 +1,10 @@
 """
-JSON schemas without what only people read: of Compose (compose-spec), of CloudFormation's resource types (cfn-lint's own
-data), of Crossplane's kinds (CRD files). Written as zips for `packed`.
+JSON schemas without what only people read: of Compose (compose-spec), of CloudFormation's resource types (the data of
+cfn-lint), of Crossplane's kinds (CRD files). Written as zips for `packed`.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,9 +15,9 @@ from acorn.recipes.iac.yamls import YamlError, documents
 
 MAPS = ("properties", "patternProperties", "definitions", "$defs")
 KEPT = set(
-    "type properties patternProperties definitions $ref required enum items additionalProperties anyOf oneOf allOf not "
-    "minItems maxItems minLength maxLength minimum maximum uniqueItems pattern format const nullable dependentRequired "
-    "dependentExcluded requiredXor requiredOr propertyNames minProperties maxProperties "
+    "type properties patternProperties definitions $defs $ref required enum items additionalProperties anyOf oneOf "
+    "allOf not minItems maxItems minLength maxLength minimum maximum uniqueItems pattern format const nullable "
+    "dependentRequired dependentExcluded requiredXor requiredOr propertyNames minProperties maxProperties "
     "x-kubernetes-int-or-string x-kubernetes-preserve-unknown-fields x-kubernetes-embedded-resource".split()
 )
 
@@ -86,21 +87,22 @@ def resource(schema: dict) -> dict:
 
 # ---- Crossplane ----
 
+NEEDED = re.compile(r"spec\.forProvider\.(\w+) is a required parameter")
 
-def build_crossplane(folders: list[Path], out: Path) -> Path:
-    """From folders of CRD files (Apache-2.0): crossplane's own and providers'."""
+
+def build_crossplane(folders: list[Path], out: Path, legacy: Path | None = None) -> Path:
+    """
+    From folders of CRD files (Apache-2.0): of Crossplane and of providers. legacy: a folder with the CRDs of
+    Crossplane 1, for what 2 took away; a version of those is called "v1 before 2".
+    """
     parts: dict[str, dict] = {}
-    for crd in crds(folders):
-        group, kind = crd["spec"]["group"], crd["spec"]["names"]["kind"]
-        versions = {}
-        for version in crd["spec"]["versions"]:
-            schema = slim(version.get("schema", {}).get("openAPIV3Schema") or {})
-            if isinstance(schema.get("properties"), dict):
-                schema["properties"].pop("status", None)
-                for word in ("apiVersion", "kind", "metadata"):
-                    schema["properties"].pop(word, None)
-            versions[version["name"]] = schema
-        parts.setdefault(group, {})[kind] = versions
+    for folder in [*folders, *([legacy] if legacy else [])]:
+        for crd in crds(folder):
+            group, kind = crd["spec"]["group"], crd["spec"]["names"]["kind"]
+            versions = parts.setdefault(group, {}).setdefault(kind, {})
+            for version in crd["spec"]["versions"]:
+                name = version["name"] + (" before 2" if folder == legacy else "")
+                versions.setdefault(name, manifest(version.get("schema", {}).get("openAPIV3Schema") or {}))
     if not parts:
         raise UserError(f"there is no CRD in {', '.join(map(str, folders))}")
     index = {
@@ -111,12 +113,28 @@ def build_crossplane(folders: list[Path], out: Path) -> Path:
     return pack(out, {"index": index, **parts})
 
 
-def crds(folders: list[Path]) -> Iterator[dict]:
-    for folder in folders:
-        for path in sorted(folder.glob("*.yaml")):
-            try:
-                found = documents(path.read_text(encoding="utf-8"))
-            except YamlError as error:
-                raise UserError(f"{path}: {error}") from None
-            yield from (one.value for one in found if isinstance(one.value, dict)
-                        and one.value.get("kind") == "CustomResourceDefinition")  # fmt: skip
+def manifest(schema: dict) -> dict:
+    """
+    Without the status, which nobody writes, nor what every manifest has. What providers require only when they are to
+    create or update a thing stands in rules, from where it becomes "needed".
+    """
+    found = slim(schema)
+    properties = found.get("properties", {})
+    for word in ("apiVersion", "kind", "metadata", "status"):
+        properties.pop(word, None)
+    found["required"] = [one for one in found.get("required", ()) if one in properties]
+    rules = schema.get("properties", {}).get("spec", {}).get("x-kubernetes-validations") or ()
+    if needed := [match[1] for rule in rules if (match := NEEDED.match(rule.get("message", "")))]:
+        found["needed"] = needed
+    return found
+
+
+def crds(folder: Path) -> Iterator[dict]:
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            found = documents(path.read_text(encoding="utf-8"))
+        except YamlError as error:
+            raise UserError(f"{path}: {error}") from None
+        for one in found:
+            if isinstance(one.value, dict) and one.value.get("kind") == "CustomResourceDefinition":
+                yield one.value

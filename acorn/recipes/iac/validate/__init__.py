@@ -10,7 +10,7 @@ from acorn.recipes.iac.validate.findings import MAX_CHARS, MAX_DEPTH, Finding, b
 
 __all__ = ["KINDS", "Finding", "prepare", "read", "validate"]
 
-KINDS = ("terraform", "kubernetes", "dockerfile")
+KINDS = ("terraform", "kubernetes", "ansible", "crossplane", "dockerfile", "compose", "cloudformation")
 
 
 def validate(text: str, kind: str) -> list[Finding]:

@@ -19,14 +19,21 @@ IMAGE = re.compile(rf"{PATH}(?::\d+(?=/))?(?:/{PATH})*(?::\w[\w.-]{{0,127}})?(?:
 HEREDOC = re.compile(r"<<-?[\"']?(\w+)")
 
 
-def read(text: str) -> tuple[dict, list[Finding]]:
-    """Parsed: {"image": [the last stage], "build": [stages before it]}; a stage is a dict, see `stages`."""
+def read(text: str, full: bool = False) -> tuple[dict, list[Finding]]:
+    """
+    Parsed: {"image": [the last stage], "build": [stages before it]}; a stage is a dict, see `stages`. full: ask
+    hadolint too, where this has found nothing.
+    """
     instructions, findings = split(text)
     if findings:
         return {}, findings
     found, findings = stages(instructions)
     if not found:
         return {}, findings or [Finding("no FROM: nothing to build on")]
+    if full and not findings:
+        from acorn.recipes.iac.validate.tools import hadolint
+
+        findings = hadolint(text)
     return {"image": found[-1:], **({"build": found[:-1]} if found[:-1] else {})}, findings
 
 

@@ -139,7 +139,7 @@ def custom(manifests: Iterable) -> CRDS:
             for name in names:
                 if isinstance(name, dict) and isinstance(schema, dict):
                     of = found.setdefault((str(spec.get("group")), str(name.get("kind"))), {})
-                    of[str(version.get("name"))] = _strict(schema, top=True, extra=_EXTRA if one["kind"] in XRD else {})
+                    of[str(version.get("name"))] = strict(schema, top=True, extra=_EXTRA if one["kind"] in XRD else {})
     return found
 
 
@@ -154,17 +154,17 @@ _EXTRA = dict.fromkeys(
 )
 
 
-def _strict(schema, top: bool = False, extra: dict | None = None):
+def strict(schema, top: bool = False, extra: dict | None = None):
     """An openAPIV3Schema in which fields that it does not name are wrong, as kubectl's strict validation has it."""
     if not isinstance(schema, dict):
         return schema if isinstance(schema, bool) else True
     made = {key: value for key, value in schema.items() if key not in ("description", "default", "example")}
     if isinstance(made.get("properties"), dict):
-        made["properties"] = {str(key): _strict(one) for key, one in made["properties"].items()}
+        made["properties"] = {str(key): strict(one) for key, one in made["properties"].items()}
     if isinstance(made.get("items"), dict):
-        made["items"] = _strict(made["items"])
+        made["items"] = strict(made["items"])
     if isinstance(made.get("additionalProperties"), dict):
-        made["additionalProperties"] = _strict(made["additionalProperties"])
+        made["additionalProperties"] = strict(made["additionalProperties"])
     embedded = top or made.get("x-kubernetes-embedded-resource")
     open_ = made.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in made
     if embedded:

@@ -52,7 +52,8 @@ class Shape:
     """
     resolve(ref) gives the schema behind a $ref. trusted: the schema is ours. accept(value) says that a value is left
     alone whatever is wanted (an expression that something fills in later). noun: what the keys of a mapping are called.
-    loose: the program that reads this converts between strings, numbers and booleans.
+    loose: the program that reads this converts between strings, numbers and booleans. doubtful(value): a field with
+    this value may turn out not to be there.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Shape:
         accept: Callable[[object], bool] | None = None,
         noun: str = "field",
         loose: bool = False,
+        doubtful: Callable[[object], bool] = lambda value: False,
     ):
         self.resolve, self.trusted, self.accept, self.noun, self.loose = resolve, trusted, accept, noun, loose
+        self.doubtful = doubtful
         self.steps = 0
 
     def check(self, value, schema: dict | bool, path: tuple = ()) -> list[Problem]:
@@ -185,10 +188,11 @@ class Shape:
                 if one not in value:
                     found.append(Problem(path, f"{key} needs {one} beside it", "missing-field"))
         for key, others in (schema.get("dependentExcluded") or {}).items():
-            for one in others if key in value else ():
-                if one in value:
+            for one in others if key in value and not self.doubtful(value[key]) else ():
+                if one in value and not self.doubtful(value[one]):
                     found.append(Problem((*path, key), f"{key} and {one} exclude each other", "exclusive-fields"))
-        if (one_of := schema.get("requiredXor")) and sum(key in value for key in one_of) != 1:
+        one_of = [key for key in schema.get("requiredXor") or () if not self.doubtful(value.get(key))]
+        if one_of and sum(key in value for key in one_of) != 1 and len(one_of) == len(schema["requiredXor"]):
             found.append(Problem(path, f"exactly one of {', '.join(one_of)} is wanted", "missing-field"))
         if (some_of := schema.get("requiredOr")) and not any(key in value for key in some_of):
             found.append(Problem(path, f"one of {', '.join(some_of)} is wanted", "missing-field"))
