@@ -118,14 +118,12 @@ def warn(rng: Random, split: str) -> list[dict]:
 
 
 TRANSLATED = [pair for pair in PAIRS if sum(other is pair[0] for other, _ in PAIRS) > 1]
-DANGEROUS = [
-    (intent, danger) for intent, danger in risks.endangered(INTENTS) if any(other is intent for other, _ in PAIRS)
-]
+DANGEROUS = risks.endangered(INTENTS)
 SHARES: dict[Callable[[Random, str], list[dict]], float] = {  # what is left over is `write`
     explain: 0.035,
     fix: 0.04,
     audit: 0.025,
-    **({translate: 0.035} if TRANSLATED else {}),
+    translate: 0.035,
     change: 0.02,
     warn: 0.015,
     lambda rng, split: small_talk(rng): 0.02,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING
 
+from acorn.recipes.iac import synthesis
 from acorn.recipes.iac.intents import PAIRS, Intent
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ LANGUAGES = {
     "compose": "Docker Compose",
     "crossplane": "Crossplane",
 }
+SCHEMA_SHARE = 0.04  # of the documents are about any type of these providers, drawn from their schemas
+CLOUDS = ("aws", "azurerm", "google")
 JOINED = {"kubernetes": "---\n", "crossplane": "---\n", "terraform": "\n"}  # kinds of which a file may hold several
 
 
@@ -30,9 +33,12 @@ def documents(seed: int, count: int) -> Iterator["Document"]:
     """`count` documents, the same for the same seed; document i does not depend on `count`."""
     from acorn.data.documents import Document
 
-    rng = Random(f"documents {seed}")
+    rng, drawn = Random(f"documents {seed}"), synthesis.documents(seed, count, CLOUDS)
     shapes = (asked, asked, asked, bare, page, page, module)
     for _ in range(count):
+        if rng.random() < SCHEMA_SHARE:
+            yield Document(next(drawn), "iac/terraform/schema")
+            continue
         intent, kind = rng.choice(PAIRS)
         yield Document(rng.choice(shapes)(rng, intent, kind), f"iac/{kind}/{intent.name}")
 

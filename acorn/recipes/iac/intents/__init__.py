@@ -6,7 +6,6 @@ one of the lists. An (intent, kind) pair is one thing that a model learns to wri
 import importlib
 
 from acorn.recipes.iac.intents.intent import Intent, Phrasing
-from acorn.recipes.iac.validate import KINDS
 
 __all__ = ["INTENTS", "PAIRS", "Intent", "Phrasing"]
 
@@ -29,6 +28,4 @@ def _found() -> dict[str, Intent]:
 
 
 INTENTS: dict[str, Intent] = _found()
-PAIRS: tuple[tuple[Intent, str], ...] = tuple(
-    pair for intent in INTENTS.values() for pair in intent.pairs() if pair[1] in KINDS
-)
+PAIRS: tuple[tuple[Intent, str], ...] = tuple(pair for intent in INTENTS.values() for pair in intent.pairs())
