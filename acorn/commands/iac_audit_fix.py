@@ -34,7 +34,8 @@ def run(found: list, kind: str, only: frozenset[str], root: str, run_name: str, 
 def engine(run_name: str):
     from acorn.infer.load import load_engine
 
-    return load_engine(run_name, say=lambda line: print(line, file=sys.stderr))
+    found, _ = load_engine(run_name, "auto", say=lambda line: print(line, file=sys.stderr))
+    return found
 
 
 def difference(path: str, old: str, new: str) -> str:

@@ -205,3 +205,16 @@ def test_checkov_is_asked_for_by_name_when_it_is_missing(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "checkov.runner_filter", None)
     with pytest.raises(UserError, match="checkov"):
         checkov.look({"a.tf": "terraform"})
+
+
+def test_a_run_is_asked_where_no_rule_knows_a_patch(place, acorn, monkeypatch):
+    from acorn.infer import load
+    from acorn.recipes.iac.audit import fix
+
+    monkeypatch.setattr(load, "load_engine", lambda run, device, say: (f"engine of {run}", "checkpoint"))
+    answers = ["resource {", CLEAN.replace('"d"', '"other"'), CLEAN]
+    monkeypatch.setattr(fix, "asking", lambda engine: lambda code, kind, message: answers if engine else [])
+    path = place("main.tf", UNTAGGED)
+    code, out, err = acorn("iac", "audit", ".", "--run", "oak", "--rule", "ACORN-AWS-092", "--fail-on", "low")
+    assert code == 1 and '+  tags = { a = "b" }' in out and "2 patches did not hold" in err
+    assert path.read_text() == UNTAGGED
