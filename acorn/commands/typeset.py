@@ -16,7 +16,7 @@ LIST_ITEM = re.compile(r"^\s*([-*+]|\d+[.)])\s")  # in YAML and in Markdown alik
 FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
 LANGUAGES = {
     "json": re.compile(r'^[{\[]\s*($|["{\[\]}\d])'),
-    "terraform": re.compile(r'^[a-z_]+( "[^"]*")* \{$'),
+    "tf": re.compile(r'^[a-z_]+( "[^"]*")* \{$'),
     "docker": re.compile(r"^[A-Z]{3,} \S"),
     "yaml": re.compile(r"^(---|[\w.-]+:( |$))"),
     "python": re.compile(r"^(def|class|import|from|@)\b"),

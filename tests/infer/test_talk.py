@@ -274,7 +274,7 @@ FILE = 'resource "aws_vpc" "this" {\n  cidr_block = "10.0.0.0/16"\n\n  tags = {\
 @pytest.mark.parametrize(
     "text, language",
     [
-        (FILE, "terraform"),
+        (FILE, "tf"),
         ("apiVersion: v1\nkind: Pod\n", "yaml"),
         ("FROM node:20\nWORKDIR /a\n", "docker"),
         ('{\n  "a": 1\n}', "json"),
