@@ -9,10 +9,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from acorn.data.block import Block
+from acorn.data.block import Block, combined
 
 ANY = b"abcdefghijklmnopqrstuvwxyz0123456789_-"  # what * stands for
-PARTS = (40503, 30011, 12347, 54321)
 
 
 class Anchors:
@@ -27,14 +26,15 @@ class Anchors:
         self.table = table
         self.fours = np.array(sorted(table), np.uint32)
         self.likely = np.zeros(1 << 16, bool)
-        self.likely[combined(*(self.fours >> np.uint32(8 * i) & np.uint32(255) for i in range(4)))] = True
+        self.likely[
+            combined(*((self.fours >> np.uint32(8 * i) & np.uint32(255)).astype(np.uint16) for i in range(4)))
+        ] = True
 
     def find(self, block: Block) -> list[tuple[int, int]]:
         """(position, number) in order of position."""
-        lower = np.frombuffer(block.lower, np.uint8)
-        at = np.flatnonzero(self.likely[combined(lower[:-3], lower[1:-2], lower[2:-1], lower[3:])])
-        at = at[at < len(lower) - 8]  # the padding
-        windows = np.ndarray((len(lower) - 7,), "<u8", block.lower, strides=(1,))[at]
+        at = np.flatnonzero(self.likely[block.fours])
+        at = at[at < len(block.lower) - 8]  # the padding
+        windows = np.ndarray((len(block.lower) - 7,), "<u8", block.lower, strides=(1,))[at]
         fours = windows.astype(np.uint32)
         sure = self.fours[np.minimum(np.searchsorted(self.fours, fours), len(self.fours) - 1)] == fours
         table, found = self.table, []
@@ -43,11 +43,6 @@ class Anchors:
                 if window & mask == eight:
                     found.append((position, number))
         return found
-
-
-def combined(a, b, c, d) -> np.ndarray:
-    """Four bytes -> 16 bits."""
-    return sum(part.astype(np.uint16) * np.uint16(factor) for part, factor in zip((a, b, c, d), PARTS))
 
 
 def expanded(word: bytes) -> list[bytes]:

@@ -5,6 +5,7 @@ Secrets that are known by the name they are assigned to: password = "...", api_k
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from acorn.data.values import UUID, innocent, looks_random, refers
 
@@ -53,16 +54,14 @@ DEFAULT = re.compile(rb"(?i)(?<=[\n ])[\"']?default[\"']?[ \t]{0,20}:[ \t]{1,20}
 BEFORE_SPACED = re.compile(rb"(?:--|\bENV[ \t]+|\bset[ \t]+|(?:login|user)[ \t]+\S{1,80}\s+)$", re.IGNORECASE)
 SETTING = re.compile(rb"requirepass|masterauth|rootpw", re.IGNORECASE)
 TOKEN = re.compile(rb"[A-Za-z0-9_.-]*")
-NOT_TOKEN = re.compile(rb"[^A-Za-z0-9_.-]")
+IN_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 LONGEST_NAME = 80
 
 
 def find(data: bytes, position: int, start: int, end: int) -> Iterator[tuple[int, int]]:
     """The spans of the values that the name around `position` is given. start, end: of the document."""
-    left = max(start, position - LONGEST_NAME)
-    head = data[left:position]
-    cut = max((m.end() for m in NOT_TOKEN.finditer(head)), default=0)
-    begin = left + cut
+    head = data[max(start, position - LONGEST_NAME) : position]
+    begin = position - len(head) + len(head.rstrip(IN_NAMES))
     stop = TOKEN.match(data, position, min(end, position + LONGEST_NAME)).end()
     name = data[begin:stop].strip(b"-.")
     strength = strength_of(name)
@@ -92,6 +91,7 @@ def spaced(data: bytes, name: bytes, start: int, begin: int, stop: int) -> bool:
     return SETTING.fullmatch(name) or BEFORE_SPACED.search(data, max(start, begin - 100), begin + dashes)
 
 
+@lru_cache(1 << 16)
 def strength_of(name: bytes) -> int:
     """2: whatever is assigned is a secret. 1: if it looks like one. 0: no secret's name."""
     lower = name.lower()

@@ -35,6 +35,11 @@ LETTERS = bytes(byte for byte in range(128) if chr(byte).isalpha())
 WORD = byte_table(LETTERS + DIGITS + b"_" + bytes(range(128, 256)))
 
 
+def combined(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Four bytes -> 16 bits; all uint16."""
+    return a * np.uint16(40503) + b * np.uint16(30011) + c * np.uint16(12347) + d * np.uint16(54321)
+
+
 class Block:
     def __init__(self, documents: list[bytes]):
         """documents: UTF-8"""
@@ -51,6 +56,12 @@ class Block:
     @cached_property
     def lower(self) -> bytes:
         return self.data.translate(LOWER)
+
+    @cached_property
+    def fours(self) -> np.ndarray:
+        """16 bits for the four lower-case bytes from each position."""
+        lower = np.frombuffer(self.lower, np.uint8).astype(np.uint16)
+        return combined(lower[:-3], lower[1:-2], lower[2:-1], lower[3:])
 
     def owners(self, positions: np.ndarray) -> np.ndarray:
         """The document that holds each of the positions."""

@@ -120,15 +120,13 @@ class Cleaner:
         verdicts, _, rows = self.duplicates.find(block, asked)
         for i, verdict in zip(asked.tolist(), verdicts.tolist()):
             causes[i] = {EXACT: DUPLICATE, NEAR: NEAR_DUPLICATE}.get(verdict, "")
-        kept = [i for i, cause in enumerate(causes) if not cause]
-        results = [(b"", cause, []) for cause in causes]
-        found = (
-            self.secrets.clean(Block([documents[i] for i in kept]))
-            if self.secrets and kept
-            else ((documents[i], []) for i in kept)
-        )
-        for i, (text, kinds) in zip(kept, found):
-            results[i] = (text, LIST_OF_SECRETS if len(kinds) > MANY else "", kinds)
+        found = [(document, []) for document in documents]
+        if self.secrets:
+            found = self.secrets.clean(block, [not cause for cause in causes])
+        results = [
+            (text, cause or (LIST_OF_SECRETS if len(kinds) > MANY else ""), kinds)
+            for (text, kinds), cause in zip(found, causes)
+        ]
         return results, rows
 
 

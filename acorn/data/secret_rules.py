@@ -112,7 +112,7 @@ RULES = (
     prefixed("Notion token", b"ntn_", b"secret_*", prefix=rb"(?:ntn|secret)_", body=ALNUM + rb"{40,60}(?![A-Za-z0-9_])"),
     prefixed("age key", b"age-secr", prefix=b"AGE-SECRET-KEY-1", body=rb"[0-9A-Z]{58}"),
     Rule("JSON web token", (b"eyj*",), rb"(?<![A-Za-z0-9_-])eyJ(?P<s>[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,})", 0, lambda v: WELL_KNOWN_JWT not in v and not innocent(v)),
-    Rule("private key", (b"-----beg",), PEM + rb"(?P<s>[\x09-\x7e]{16,16384}?)(?:\s|\\[nr])*-----END", 0, lambda v: v != b"EXAMPLE"),
+    Rule("private key", (b"-----beg",), PEM + rb"(?P<s>[\x09-,.-~]*(?:-(?!----)[\x09-,.-~]*){0,400})-----END", 0, lambda v: v != b"EXAMPLE"),
     Rule("private key", (b"-----beg",), PEM + rb"(?P<s>(?:[A-Za-z0-9+/=]{20,}(?:\s|\\[nr])*){1,300})"),
     Rule("private key", (b"ls0tls1c",), rb"(?P<s>LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,20000}={0,2})", 0, mentions_a_private_key),
     Rule("private key", (b"private-",), rb"Private-Lines: \d{1,4}\r?\n(?P<s>(?:[A-Za-z0-9+/=]{4,80}\r?\n){1,200})"),

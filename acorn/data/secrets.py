@@ -19,6 +19,7 @@ from acorn.data.values import placeholder
 
 MANY = 40  # in one document: a list of secrets, not a text that holds some
 
+ENDS = re.compile(rb"(?:[ \t\r\n]|\\[nr])+\Z")  # line ends, also as JSON writes them
 ASSIGNED = "assigned secret"
 
 # An extra finder: (data, position of its anchor, start and end of the document) -> spans of secrets
@@ -37,13 +38,18 @@ class Secrets:
             self.finders.append((name, finder))
         self.anchors, self.personal = Anchors(anchors), personal_data
 
-    def find(self, block: Block) -> list[list[tuple[int, int, str, bytes]]]:
-        """For each document (start, end, kind, what to put there), in order, apart from each other; offsets in it."""
-        data, found = block.data, []
+    def find(self, block: Block, wanted: list[bool] | None = None) -> list[list[tuple[int, int, str, bytes]]]:
+        """
+        For each document (start, end, kind, what to put there), in order, apart from each other; offsets in it.
+        wanted: for each document whether it is looked at (default: all)
+        """
+        data, found, wanted = block.data, [], wanted or [True] * len(block)
         hits = self.anchors.find(block)
         owners = block.owners(np.array([position for position, _ in hits], np.int64)).tolist()
         starts, ends = block.starts.tolist(), block.ends.tolist()
         for (position, number), owner in zip(hits, owners):
+            if not wanted[owner]:
+                continue
             kind, finder = self.finders[number]
             for start, end in finder(data, position, starts[owner], ends[owner]):
                 found.append((start, end, kind, None))
@@ -51,11 +57,11 @@ class Secrets:
             found += personal.find(block)
         return by_document(found, block)
 
-    def clean(self, block: Block) -> list[tuple[bytes, list[str]]]:
-        """(document without its secrets, the kind of each) for each document."""
+    def clean(self, block: Block, wanted: list[bool] | None = None) -> list[tuple[bytes, list[str]]]:
+        """(document without its secrets, the kind of each) for each document that is wanted, or as it is."""
         return [
             (replaced(document, spans), [kind for _, _, kind, _ in spans]) if spans else (document, [])
-            for document, spans in zip(block.documents, self.find(block))
+            for document, spans in zip(block.documents, self.find(block, wanted))
         ]
 
 
@@ -64,8 +70,10 @@ def by_pattern(rule) -> Finder:
 
     def find(data: bytes, position: int, start: int, end: int) -> Iterator[tuple[int, int]]:
         found = match(data, max(start, position - back), end)
-        if found and accept(found["s"]):
-            yield found.span("s")
+        if found:
+            value = ENDS.sub(b"", found["s"])
+            if accept(value):
+                yield found.start("s"), found.start("s") + len(value)
 
     return find
 

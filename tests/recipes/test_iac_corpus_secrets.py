@@ -1,6 +1,7 @@
 """The secrets that only infrastructure files have, and none of any kind in the shards of a corpus."""
 
 import random
+import time
 
 import pytest
 from planted import HARMLESS, SECRETS
@@ -57,6 +58,17 @@ def test_a_file_in_a_secret_is_left_to_the_rules():
     text = "kind: Secret\nstringData:\n  app.yaml: |\n    log: debug\n    password: {v}\n"
     [after] = cleaned(text.format(v="g7Hq2kLm9Zx"))
     assert after.startswith("kind: Secret\nstringData:\n  app.yaml: |\n    log: debug\n    password: EXAMPLE")
+
+
+def test_hostile_texts_stay_cheap():
+    start = time.process_time()
+    cleaned(
+        *(
+            word * (60_000 // len(word))
+            for word in ("kind: Secret\ndata:\n", "  kind: Secret\n", "kind: Secret\n  x: y\n")
+        )
+    )
+    assert time.process_time() - start < 3
 
 
 def test_no_secret_reaches_a_shard(tmp_path, acorn):

@@ -47,7 +47,9 @@ def object_lines(data: bytes, line: int, column: int, start: int, end: int) -> I
 
     def outside(text: bytes) -> bool:
         bare = text.lstrip(b" ")
-        return bare.startswith(b"---") or bool(bare) and len(text) - len(bare) < column
+        indent = len(text) - len(bare)
+        other = bare.startswith((b"kind:", b'"kind"')) and indent == column  # an object has one kind
+        return other or bare.startswith(b"---") or bool(bare) and indent < column
 
     first = line
     while first > start:
