@@ -24,19 +24,21 @@ LANGUAGES = {
     "compose": "Docker Compose",
     "crossplane": "Crossplane",
 }
-SCHEMA_SHARE = 0.04  # of the documents are about any type of these providers, drawn from their schemas
 CLOUDS = ("aws", "azurerm", "google")
 JOINED = {"kubernetes": "---\n", "crossplane": "---\n", "terraform": "\n"}  # kinds of which a file may hold several
 
 
-def documents(seed: int, count: int) -> Iterator["Document"]:
-    """`count` documents, the same for the same seed; document i does not depend on `count`."""
+def documents(seed: int, count: int, schemas: float = 0.0) -> Iterator["Document"]:
+    """
+    `count` documents, the same for the same seed; document i does not depend on `count`. `schemas` is the share of them
+    that shows any type of CLOUDS, drawn from the providers' schemas.
+    """
     from acorn.data.documents import Document
 
     rng, drawn = Random(f"documents {seed}"), synthesis.documents(seed, count, CLOUDS)
     shapes = (asked, asked, asked, bare, page, page, module)
     for _ in range(count):
-        if rng.random() < SCHEMA_SHARE:
+        if schemas and rng.random() < schemas:
             yield Document(next(drawn), "iac/terraform/schema")
             continue
         intent, kind = rng.choice(PAIRS)
