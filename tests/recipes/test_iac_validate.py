@@ -133,10 +133,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("kind", KINDS)
 def test_hostile_texts_give_findings_soon(kind, name):
-    start = time.perf_counter()
+    start = time.process_time()
     findings = validate.validate(HOSTILE[name], kind)
     assert findings and all(isinstance(one, Finding) and len(one.message) < 1000 for one in findings)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,7 +28,10 @@ KINDS = {
 
 HEAD = 256 * 1024  # characters that are looked at
 DOCKERFILE = re.compile(r"(?:.*[._-])?(?:dockerfile|containerfile)(?:[._-].*)?", re.IGNORECASE)
-NOT_DOCKERFILE = re.compile(r".*\.(?:md|txt|sh|py|ya?ml|json|j2|go|rs|dockerignore|html|tpl)", re.IGNORECASE)
+NOT_DOCKERFILE = re.compile(
+    r".*\.(?:md|txt|sh|template|tmpl|erb|in|mustache|bak|orig|py|ya?ml|json|j2|go|rs|dockerignore|html|tpl)",
+    re.IGNORECASE,
+)
 COMPOSE = re.compile(r"(?:docker-|podman-)?compose(?:[._-].*)?\.ya?ml", re.IGNORECASE)
 ANSIBLE_FOLDERS = {"tasks", "handlers", "playbooks", "group_vars", "host_vars"}
 ROLE_FOLDERS = {"tasks", "handlers", "vars", "defaults", "meta"}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from acorn.errors import did_you_mean
 from acorn.recipes.iac.validate.ansible_modules import BUILTIN, FREE, TRUTH, arguments, is_open, pairs, resolve, unknown
-from acorn.recipes.iac.validate.documents import load, placed
+from acorn.recipes.iac.validate.documents import few, load, placed
 from acorn.recipes.iac.validate.findings import Finding
 from acorn.recipes.iac.validate.shape import Problem, name, short
 
@@ -62,10 +62,12 @@ def read(text: str, path: str = "", modules: tuple[str, ...] = (), full: bool = 
         return {}, [Finding("no play, task or variable", rule="empty", severity="note" if path else "error")]
     reader = Reader(modules, "module_defaults" in text)
     for doc in docs:
-        found = [*reader.file(doc.value, variables=bool(VARIABLES.search(path)))]
+        found = [*few(reader.file(doc.value, variables=bool(VARIABLES.search(path))))]
         findings += [
             placed(one, doc, severity="note" if one.rule in ("own-module", "placeholder") else "error") for one in found
         ]
+    if not reader.parsed and not findings and not path:
+        findings = [Finding("variables or an inventory: only the YAML was checked", rule="variables", severity="note")]
     if full and "play" in reader.parsed and not any(one.severity == "error" for one in findings):
         from acorn.recipes.iac.validate.tools import ansible_syntax
 

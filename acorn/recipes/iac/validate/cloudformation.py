@@ -10,7 +10,7 @@ from functools import cache
 
 from acorn.errors import did_you_mean
 from acorn.recipes.iac.schemas.packed import packed
-from acorn.recipes.iac.validate.documents import load, placed
+from acorn.recipes.iac.validate.documents import few, load, placed
 from acorn.recipes.iac.validate.findings import Finding
 from acorn.recipes.iac.validate.shape import Problem, Shape, name, short
 
@@ -57,7 +57,7 @@ def read(text: str, full: bool = False) -> tuple[dict, list[Finding]]:
     if not isinstance(doc.value, dict):
         return {}, [*findings, Finding(f"a template is a mapping, not {name(doc.value)}", doc.line, 1, "wrong-type")]
     template = Template(doc.value)
-    findings += [placed(one, doc, severity=severity(one)) for one in template.problems()]
+    findings += [placed(one, doc, severity=severity(one)) for one in few(template.problems())]
     if full and not any(one.severity == "error" for one in findings):
         from acorn.recipes.iac.validate.tools import cfn_lint
 

@@ -10,7 +10,7 @@ from functools import cache
 from acorn.errors import did_you_mean
 from acorn.recipes.iac.schemas.packed import packed
 from acorn.recipes.iac.validate.dockerfile import IMAGE
-from acorn.recipes.iac.validate.documents import load, placed
+from acorn.recipes.iac.validate.documents import few, load, placed
 from acorn.recipes.iac.validate.findings import Finding
 from acorn.recipes.iac.validate.shape import Problem, Shape, name, short
 
@@ -44,7 +44,7 @@ def read(text: str, path: str = "") -> tuple[dict, list[Finding]]:
     found = Shape(resolve, accept=filled_in).check(doc.value, schema())
     if not found:
         whole = not path or bool(WHOLE.search(path))
-        found = [*project(doc.value, whole and "include" not in doc.value)]
+        found = [*few(project(doc.value, whole and "include" not in doc.value))]
     parsed = {key: doc.value[key] for key in SECTIONS if isinstance(doc.value.get(key), dict)}
     return parsed, findings + [placed(one, doc) for one in found]
 

@@ -10,9 +10,9 @@ from functools import cache
 
 from acorn.errors import did_you_mean
 from acorn.recipes.iac.schemas.packed import packed
-from acorn.recipes.iac.validate.documents import load, placed
+from acorn.recipes.iac.validate.documents import few, load, placed
 from acorn.recipes.iac.validate.findings import Finding
-from acorn.recipes.iac.validate.kubernetes import check, close
+from acorn.recipes.iac.validate.kubernetes import ENOUGH, check, close
 from acorn.recipes.iac.validate.kubernetes_schema import CRDS, custom, group_of, strict
 from acorn.recipes.iac.validate.shape import Problem, short
 
@@ -29,9 +29,11 @@ def read(text: str, crds: CRDS | None = None) -> tuple[dict, list[Finding]]:
     own = custom(one.value for one in docs)
     parsed = {}
     for number, doc in enumerate(docs, 1):
+        if len(findings) >= ENOUGH:
+            break
         where = f"document {number}: " if len(docs) > 1 else ""
         known = {**packed_crds(doc.value), **(crds or {}), **own}
-        for one in problems(doc.value, known, own):
+        for one in few(problems(doc.value, known, own)):
             findings.append(placed(one, doc, where, "note" if one.rule in NOTES else "error"))
         if isinstance(doc.value, dict) and isinstance(doc.value.get("kind"), str):
             parsed.setdefault(doc.value["kind"], []).append(doc.value)

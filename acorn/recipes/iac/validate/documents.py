@@ -1,12 +1,14 @@
 """What all YAML kinds share: read the documents, say what is wrong with the YAML, say where a problem stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from acorn.recipes.iac.kinds import template
 from acorn.recipes.iac.validate.findings import Finding
 from acorn.recipes.iac.validate.shape import Problem
 from acorn.recipes.iac.yamls import Doc, YamlError, documents
 
+LIMIT = 50  # problems that are told of one document
 HOW_TO_FILL = {
     "a Helm template": "helm template . | acorn iac validate -",
     "a Jinja template": "fill it in first, then validate what comes out",
@@ -26,9 +28,14 @@ def load(
     findings = [
         Finding(f"YAML: the key {str(key)[:60]!r} is there twice", line, column, "repeated-key", repeats)
         for one in docs
-        for key, line, column in one.repeats
+        for key, line, column in one.repeats[:LIMIT]
     ]
     return [one for one in docs if one.value is not None], findings
+
+
+def few(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The first LIMIT: looking for more, with a guess for each at what was meant, could take minutes."""
+    return islice(problems, LIMIT)
 
 
 def placed(problem: Problem, doc: Doc, before: str = "", severity: str = "error") -> Finding:

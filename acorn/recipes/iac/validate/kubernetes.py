@@ -4,9 +4,10 @@ in the same file, and what the API server refuses beyond its schemas. A kind tha
 """
 
 import re
+from itertools import chain, islice
 
 from acorn.errors import did_you_mean
-from acorn.recipes.iac.validate.documents import load, placed
+from acorn.recipes.iac.validate.documents import few, load, placed
 from acorn.recipes.iac.validate.findings import Finding
 from acorn.recipes.iac.validate.kubernetes_kinds import OWN
 from acorn.recipes.iac.validate.kubernetes_rules import metadata, together, workload
@@ -15,6 +16,7 @@ from acorn.recipes.iac.validate.shape import Problem, Shape, name, short
 from acorn.recipes.iac.yamls import Doc
 
 MAX_CHARS, MAX_DEPTH = 4 * 2**20, None  # what may be given to `read`; yamls bounds the rest
+ENOUGH = 200  # findings in a file: documents after that many are not looked at
 # The groups of files that tools read and that only look like manifests: kustomize, kind, kubeadm, eksctl ...
 LOCAL = re.compile(r"(?:[\w.-]+\.)?config\.[\w.-]+|kind\.x-k8s\.io|kubeadm\.k8s\.io|eksctl\.io")
 PARTIAL = re.compile(r"patch[^/]*$|(?:^|/)overlays/", re.IGNORECASE)  # kustomize lays these over what is whole
@@ -32,7 +34,7 @@ def read(text: str, crds: CRDS | None = None, path: str = "") -> tuple[dict, lis
     parsed, sound = {}, []
     for number, doc in enumerate(docs, 1):
         where = f"document {number}: " if len(docs) > 1 else ""
-        for at, manifest in spread(doc.value):
+        for at, manifest in spread(doc.value) if len(findings) < ENOUGH else ():
             found = check(manifest, known, partial)
             if isinstance(manifest, dict) and isinstance(manifest.get("kind"), str):
                 parsed.setdefault(manifest["kind"], []).append(manifest)
@@ -40,7 +42,7 @@ def read(text: str, crds: CRDS | None = None, path: str = "") -> tuple[dict, lis
                 sound.append((doc, where, at, manifest))
             findings += [told(problem, at, doc, where) for problem in found]
     numbered = [(index, one[3]) for index, one in enumerate(sound) if isinstance(one[3], dict)]
-    for index, problem in together(numbered):
+    for index, problem in islice(together(numbered), ENOUGH):
         doc, where, at, _ = sound[index]
         findings.append(told(problem, at, doc, where))
     return parsed, findings
@@ -92,12 +94,12 @@ def check(manifest, crds: CRDS, partial: bool = False) -> list[Problem]:
     if kind.endswith("List") and "items" in manifest:
         return found
     own = OWN.get(kind) if builtin else None
-    more = [
-        *(metadata(manifest) if builtin or (group, kind) in crds else ()),
-        *(workload(manifest) if builtin else ()),
-        *(own(manifest) if own else ()),
-    ]
-    more = [filled_in(one, manifest) for one in more]
+    ours = chain(
+        metadata(manifest) if builtin or (group, kind) in crds else (),
+        workload(manifest) if builtin else (),
+        own(manifest) if own else (),
+    )
+    more = [filled_in(one, manifest) for one in few(ours)]
     return found + [
         one for one in more if not (partial and one.rule in ("missing-field", "selector", "unknown-reference"))
     ]

@@ -91,6 +91,8 @@ class Shape:
         self.steps += 1
         if self.steps > STEPS:
             raise TooMuch
+        if len(found) >= LIMIT:
+            return
         if schema is True or (self.accept is not None and self.accept(value)):
             return
         if schema is False:
@@ -171,6 +173,8 @@ class Shape:
                 self._walk(one, inner, here, found)
             if matched:
                 continue
+            if len(found) >= LIMIT:
+                return
             if extra is False:
                 near = did_you_mean(str(key)[:60], [one for one in known if one not in value])
                 found.append(Problem(here, f"there is no {self.noun} {str(key)[:60]}.{near}", "unknown-field"))
