@@ -14,7 +14,8 @@ from acorn.evals.task import Task
 if TYPE_CHECKING:
     from acorn.data.documents import Document
 
-RECIPES = {"iac": "acorn.recipes.iac", "iac-wide": "acorn.recipes.iac.wide"}  # name -> the module that has recipe() -> Recipe
+# name -> the module that has recipe() -> Recipe
+RECIPES = {"iac": "acorn.recipes.iac", "iac-wide": "acorn.recipes.iac.wide"}
 
 
 @dataclass(frozen=True)
