@@ -16,13 +16,14 @@ EMPTY: dict = {}
 class Check:
     """
     title: what is checked, for the messages. type_of gives the type of an argument whose value is an expression.
-    severity: "note" where the schema is one of another version.
+    severity: "note" where the schema is one of another version. newer: what to do where it is too old.
     """
 
-    report: Callable[..., None]  # (message, line, column, rule, severity)
+    report: Callable[..., None]  # (message, line, column, rule, severity, hint)
     type_of: Callable[[hcl.Attr], str]
     title: str
     severity: str = "error"
+    newer: str = ""
 
     def body(self, body: hcl.Body, schema: dict, at: tuple[int, int], meta: dict = EMPTY, inside: str = "") -> None:
         """
@@ -58,14 +59,15 @@ class Check:
             if block["k"] == "1" and counts[name] > 1:
                 self.say(inside, f"there can be one block {name}, here are {counts[name]}", at, "too-many-blocks")
 
-    def say(self, inside: str, message: str, at, rule: str, severity: str = "") -> None:
+    def say(self, inside: str, message: str, at, rule: str, severity: str = "", hint: str = "") -> None:
         line, column = at if isinstance(at, tuple) else (at.line, at.column)
-        self.report(f"{self.title}: {inside}{message}", line, column, rule, severity or self.severity)
+        self.report(f"{self.title}: {inside}{message}", line, column, rule, severity or self.severity, hint)
 
     def unknown(self, inside: str, what: str, name: str, at, schema: dict, meta: dict) -> None:
         settable = [one for one, code in schema.get("a", EMPTY).items() if code[0] != "="]
         known = [*settable, *schema.get("b", EMPTY), *meta.get("a", EMPTY), *meta.get("b", EMPTY)]
-        self.say(inside, f"there is no {what} {name}.{did_you_mean(name, known)}", at, f"unknown-{what}")
+        near = did_you_mean(name, known)
+        self.say(inside, f"there is no {what} {name}.{near}", at, f"unknown-{what}", hint="" if near else self.newer)
 
     def argument(self, inside: str, attribute: hcl.Attr, code: str, fields: dict) -> None:
         name = attribute.name

@@ -45,24 +45,25 @@ def _block(configuration: Configuration, references: References, place: Place, t
     block = place.block
     at = (block.line, block.column)
 
-    def checker(title: str, severity: str = "error") -> Check:
-        def report(message: str, line: int, column: int, rule: str, level: str) -> None:
-            configuration.report(place.path, message, line, column, rule, level)
+    def checker(title: str, severity: str = "error", provider: schemas.Provider | None = None) -> Check:
+        def report(message: str, line: int, column: int, rule: str, level: str, hint: str) -> None:
+            configuration.report(place.path, message, line, column, rule, level, hint)
 
-        return Check(report, references.type_of, title, severity)
+        return Check(report, references.type_of, title, severity, _newer(provider))
 
     if block.type in RESOURCES:
         prefix = "" if block.type == "resource" else f"{block.type}."
         schema, severity = _schema(configuration, place, told)
         title = f"{prefix}{'.'.join(block.labels)}"
-        checker(title, severity).body(block.body, schema or ANY_SETTINGS, at, META)
+        provider = configuration.provider(configuration.provider_name(block))
+        checker(title, severity, provider).body(block.body, schema or ANY_SETTINGS, at, META)
         if {"count", "for_each"} <= block.body.attributes.keys():
             configuration.report(place.path, f"{title}: count and for_each can't be set together", *at, "conflict")
     elif block.type == "provider":
         provider = configuration.provider(block.labels[0])
         severity = "note" if provider and configuration.outdated(block.labels[0], provider) else "error"
         settings = (provider.settings() if provider else None) or ANY_SETTINGS
-        checker(f"provider {block.labels[0]}", severity).body(block.body, settings, at, PROVIDER)
+        checker(f"provider {block.labels[0]}", severity, provider).body(block.body, settings, at, PROVIDER)
     elif block.type == "module":
         _module(configuration, place)
     else:
@@ -106,8 +107,12 @@ def _schema(configuration: Configuration, place: Place, told: set[str]) -> tuple
     other = next((kind for kind in RESOURCES if type_ in provider.types(kind)), "")
     near = f' It is a {other}: {other} "{type_}".' if other else did_you_mean(type_, known)
     message = f"{type_} is not a {block.type} type of {provider.path.stem} {provider.index['version']}.{near}"
-    configuration.report(place.path, message, line, column, "unknown-type", severity)
+    configuration.report(place.path, message, line, column, "unknown-type", severity, "" if near else _newer(provider))
     return None, severity
+
+
+def _newer(provider: schemas.Provider | None) -> str:
+    return f"if it is newer than {provider.path.stem} {provider.index['version']}: {BUILD}" if provider else ""
 
 
 def _outdated(configuration: Configuration, place: Place, name: str, provider: schemas.Provider, told: set) -> None:

@@ -50,8 +50,10 @@ class Configuration:
     complete: bool = True  # False: a file could not be read, so that what is not declared may stand there
     outputs: dict[str, set[str] | None] = field(default_factory=dict)  # of local modules, where they are known
 
-    def report(self, path: str, message: str, line: int, column: int, rule: str, severity: str = "error") -> None:
-        self.findings.append(Finding(message, line, column, rule, severity, path))
+    def report(
+        self, path: str, message: str, line: int, column: int, rule: str, severity: str = "error", hint: str = ""
+    ) -> None:
+        self.findings.append(Finding(message, line, column, rule, severity, path, hint))
 
     def add(self, path: str, body: hcl.Body) -> None:
         """Take in a file."""
