@@ -12,6 +12,8 @@ from acorn.commands.sources import table, watched
 from acorn.data.documents import Counts
 from acorn.errors import UserError, did_you_mean
 
+LOST = "a repository that cannot be cloned"
+
 
 @dataclass
 class Corpus:
@@ -64,12 +66,13 @@ class Corpus:
         from acorn.data.clean import Cleaner, Options, clean
         from acorn.data.overlap import Overlap, read_items
         from acorn.data.parts import Parts
-        from acorn.recipes.iac.corpus import collect, mixture
+        from acorn.recipes.iac.corpus import collect, git, mixture
         from acorn.recipes.iac.corpus.secrets import EXTRA
 
         sorts = self.sorts()
         options = (sorts, self.near, self.val_fraction, self.templates, self.no_conversations, self.seed)
-        job = {"sources": given, "options": repr(options), "evaluation files": [str(path) for path in self.avoid]}
+        shown = [git.shown(one) for one in given]
+        job = {"sources": shown, "options": repr(options), "evaluation files": [str(path) for path in self.avoid]}
         parts = Parts(self.out, ".work/kept", job, self.force)
         try:
             if (self.out / "report.json").exists():
@@ -104,28 +107,28 @@ class Corpus:
 
     def opened(self, given: "list[str]", parts, reading) -> "list":
         """The sources; of the curated list those that can be had now, or could when the job began."""
-        from acorn.recipes.iac.corpus import sources
+        from acorn.recipes.iac.corpus import git, sources
 
         said = parts.work / "sources.json"
         before = dict(json.loads(said.read_text(encoding="utf-8"))["state of the sources"]) if said.exists() else {}
         clones, opened, states = parts.work / "clones", [], []
         clones.mkdir(exist_ok=True)
         for one in given:
-            if one in before and before[one] is None:
-                reading.tally.drop("a repository that cannot be cloned", one)
-                states.append([one, None])
+            if before.get(git.shown(one), "") is None:
+                reading.tally.drop(LOST, git.shown(one))
+                states.append([git.shown(one), None])
                 continue
-            if sources.git.is_url(one):
+            if git.is_url(one):
                 print(f"cloning {sources.short(one)}", file=sys.stderr)
             try:
                 opened.append(sources.open_source(one, clones))
-                states.append([one, opened[-1].state])
+                states.append([git.shown(one), opened[-1].state])
             except UserError as e:
                 if one in self.sources:
                     raise
                 print(f"left out: {e.message}", file=sys.stderr)
-                reading.tally.drop("a repository that cannot be cloned", one)
-                states.append([one, None])
+                reading.tally.drop(LOST, git.shown(one))
+                states.append([git.shown(one), None])
         parts.check({"state of the sources": states}, "sources.json")
         return opened
 

@@ -38,6 +38,8 @@ class Overlap:
             return np.zeros(len(block), bool)
         hashes, owner, _ = runs(block)
         maybe = np.flatnonzero(self.likely[hashes >> np.uint64(64 - BITS)])
+        if not len(maybe):
+            return np.zeros(len(block), bool)
         first = np.searchsorted(self.hashes, hashes[maybe], "left")
         last = np.searchsorted(self.hashes, hashes[maybe], "right")
         met = np.repeat(maybe, last - first)  # an entry for each item that has the run

@@ -496,3 +496,26 @@ def test_git_faults(tmp_path, acorn):
 def test_names_of_sources():
     assert sources.short("https://user:pw@github.com/owner/name.git") == "github.com/owner/name"
     assert sources.short("git@github.com:owner/name.git") == "github.com/owner/name"
+
+
+def test_a_password_in_an_address_is_not_shown(tmp_path, acorn):
+    password = "pw" + "x9" * 5
+    address = f"http://me:{password}@127.0.0.1:9/owner/name"
+    code, out, err = acorn("iac", "corpus", address, "--out", tmp_path / "out")
+    assert code == 2 and "cannot be cloned" in err and password not in out + err
+    assert not any(password.encode() in path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+
+
+def test_a_curated_repository_that_is_gone_is_left_out(tmp_path, acorn, monkeypatch):
+    monkeypatch.setattr(sources, "curated", lambda: [{"name": "owner/gone"}])
+    asked = []
+
+    def clone(url, folder):
+        asked.append(url)
+        raise UserError(f"{url} cannot be cloned: not found")
+
+    monkeypatch.setattr(git, "clone", clone)
+    folder = repository(tmp_path / "repo", 0)
+    report = collect(acorn, folder, "--curated", "--out", tmp_path / "out")
+    assert report["kept"] == 17 and report["dropped"]["a repository that cannot be cloned"] == 1
+    assert asked == ["https://github.com/owner/gone"]

@@ -39,6 +39,11 @@ def check_url(url: str) -> None:
         raise UserError(f"{url!r} is not an address of a repository", "https://host/owner/name")
 
 
+def shown(url: str) -> str:
+    """Without a user's name and password."""
+    return re.sub(r"://[^/@]*@", "://", url)
+
+
 def is_repository(path: Path) -> bool:
     """A bare repository; one with a work tree is read as a folder."""
     return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
@@ -110,9 +115,9 @@ def clone(url: str, folder: Path) -> None:
                         if size > MAX_CLONE
                         else f"took longer than {CLONE_SECONDS // 60} minutes"
                     )
-                    raise UserError(f"{url} {what}, so cloning was stopped") from None
+                    raise UserError(f"{shown(url)} {what}, so cloning was stopped") from None
         if process.returncode:
-            raise UserError(f"{url} cannot be cloned: {last_line(said)}")
+            raise UserError(f"{shown(url)} cannot be cloned: {shown(last_line(said))}")
         os.replace(partial, folder)
     finally:
         if process.poll() is None:
