@@ -12,7 +12,7 @@ from acorn.recipes.iac.intents import INTENTS, PAIRS, Intent, Phrasing
 from acorn.recipes.iac.talk import about, small_talk
 
 LONGEST = 540  # characters of code in a prompt: it and the answer have to fit into a short context
-SYSTEM_SHARE = 0.05  # of the conversations begin with the system prompt
+SYSTEM_SHARE = 0.03  # of the conversations begin with the system prompt
 SUMMARY = Phrasing("This is {thing} in {tool}: <{parts}>.")  # with turn 0: parts in their order, first choices
 
 
@@ -120,13 +120,13 @@ def warn(rng: Random, split: str) -> list[dict]:
 TRANSLATED = [pair for pair in PAIRS if sum(other is pair[0] for other, _ in PAIRS) > 1]
 DANGEROUS = risks.endangered(INTENTS)
 SHARES: dict[Callable[[Random, str], list[dict]], float] = {  # what is left over is `write`
-    explain: 0.035,
-    fix: 0.04,
-    audit: 0.025,
-    translate: 0.035,
-    change: 0.02,
-    warn: 0.015,
-    lambda rng, split: small_talk(rng): 0.02,
+    explain: 0.015,
+    fix: 0.015,
+    audit: 0.01,
+    translate: 0.015,
+    change: 0.01,
+    warn: 0.01,
+    lambda rng, split: small_talk(rng): 0.015,
     lambda rng, split: about(rng): 0.01,
 }
 

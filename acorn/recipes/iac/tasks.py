@@ -12,7 +12,7 @@ from acorn.recipes.iac.intents.intent import SPLITS
 
 def conversations(split: str, seed: int, count: int) -> list[list[dict]]:
     """
-    Four of five are one request and one answer, bare code; what the others are, `chats` says. 'train' and 'val' share
+    Nine of ten are one request and one answer, bare code; what the others are, `chats` says. 'train' and 'val' share
     sentences but no parameters; 'test', what `examples` draws from, has other parameters *and* other sentences.
     """
     if split not in SPLITS:
