@@ -21,10 +21,10 @@ from acorn.data.parts import Parts
 from acorn.data.quality import Limits, Quality
 from acorn.data.secrets import MANY, Secrets
 
-PART_BYTES = 32 << 20  # text that is read for a part
+PART_BYTES = 16 << 20  # text that is read for a part
 EXAMPLES = 3
 LIST_OF_SECRETS, OVERLAPS, DUPLICATE, NEAR_DUPLICATE = (
-    "a list of secrets",
+    "a list of secrets or people",
     "holds evaluation data",
     "duplicate",
     "near-duplicate",

@@ -62,7 +62,7 @@ TEXTS = [
     ("MIT", r"^\W*(?:the )?mit licen[cs]e|licen[cs]ed under the mit licen[cs]e"),
 ]  # fmt: skip
 FILE_NAME = re.compile(
-    r"(?:un)?licen[cs]es?(?:[._-].*)?|copying(?:[._-].*)?|.*[._-]licen[cs]e(?:\.(?:txt|md|rst))?", re.IGNORECASE
+    r"(?:un)?licen[cs]es?(?:[._-].*)?|copying(?:[._-].*)?|.*[_-]licen[cs]e(?:\.(?:txt|md|rst))?", re.IGNORECASE
 )
 NOT_A_TEXT = re.compile(r".*\.(?:py|go|js|ts|ya?ml|json|tf|sh|html|css|png|svg|j2|tpl|toml|cfg|lock)", re.IGNORECASE)
 SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*\(?([\w.+ ()-]{2,80}?)\)?[ \t]*(?:\*/|-->|\"|'|\r?\n|$)")

@@ -2,8 +2,8 @@
 Secrets and personal data out of documents: what is found gives way to a placeholder of the same form, so that the
 document stays whole. A document that is mostly secrets (a leaked list) is better dropped: see `MANY`.
 
-detect-secrets, measured beside these rules, adds nothing on texts and costs a hundred times as long
-(benchmarks/iac_corpus.py); it is not used.
+detect-secrets in its default settings, measured on the same cases, lets 60 % of the planted secrets through and changes
+29 % of the look-alikes (docs/BENCHMARKS.md), so these rules stand alone.
 """
 
 import re

@@ -31,7 +31,7 @@ PATH = re.compile(
 )
 CALL = re.compile(rb"--|[A-Za-z_][\w.]*[(\[]")
 DOTTED = re.compile(
-    rb"[a-z_]+\d{0,2}(?:\.(?:[a-z_0-9-]+|[A-Za-z_]+\d{0,2}))+$"
+    rb"[a-z_]+\d{0,2}(?:\.(?:[a-z_][a-z_0-9-]*|\d{1,3}|[A-Za-z_]+\d{0,2}))+$"
 )  # var.db_password, self.token, os.environ
 RUN = re.compile(rb"[A-Za-z0-9+/_-]+")
 LONG = 400
