@@ -39,11 +39,12 @@ def kind_of(request: str) -> str | None:
 
 
 def guess_kind(request: str) -> str:
-    """The kind that a request names, else that of the thing it seems to be about, else Terraform."""
+    """The kind that a request names, else the thing's that it seems to be about; Terraform where that is possible."""
     if kind := kind_of(request):
         return kind
     found = nearest(request, count=1)
-    return found[0][1] if found else "terraform"
+    kinds = found[0][0].kinds if found else ("terraform",)
+    return "terraform" if "terraform" in kinds else kinds[0]
 
 
 def phrase(request: str, kind: str) -> str:
