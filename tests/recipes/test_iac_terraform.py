@@ -78,7 +78,13 @@ FAULTS = [
     (argument('name = uper("x")'), "2:10: there is no function uper. Did you mean upper?"),
     (argument('name = replace("x", "y")'), "replace takes 3 arguments, here are 2"),
     (QUEUE + QUEUE, "4:1: aws_sqs_queue.this is declared twice; the first time in line 1"),
+    (argument('for_each = ["a"]'), "2:3: for_each: a map or a set of strings is needed, this is a list: toset([...])"),
+    (argument("for_each = var.x") + 'variable "x" { type = list(string) }', "for_each: a map or a set of strings is"),
+    (argument('for_each = "a"'), "for_each: a map or a set of strings is needed, this is a single value"),
+    ("locals {\n  a = local.b\n  b = local.c\n  c = [local.b]\n}\n", "3:3: local.b -> local.c -> local.b: nothing"),
+    (argument("name = aws_sqs_queue.a.arn"), "1:1: aws_sqs_queue.a needs itself: nothing here can be computed first"),
     # the language's own blocks
+    ('variable "a" {\n  type = "string"\n}\n', "2:3: variable a: type: 'string' is a text, not a type; types"),
     ('variable "a" {\n  tpye = string\n}\n', "2:3: variable a: there is no argument tpye. Did you mean type?"),
     ('variable "a" {\n  type = strng\n}\n', "2:3: variable a: type: strng is not a type"),
     ('variable "a" {\n  type = object({ b = lst(string) })\n}\n', "type: b: lst is not a type"),
@@ -163,7 +169,9 @@ resource "aws_security_group" "this" {
   }
   egress = [{ from_port = 0, to_port = 0, protocol = "-1", cidr_blocks = ["0.0.0.0/0"], self = false }]
   provisioner "local-exec" {
-    command = "echo ${self.id} >> ${path.module}/ids"
+    command    = "echo ${self.id} >> ${path.module}/ids"
+    when       = destroy
+    on_failure = continue
   }
 }
 resource "random_id" "id" {

@@ -8,6 +8,7 @@ from acorn.recipes.iac import hcl, schemas
 from acorn.recipes.iac.terraform import types
 from acorn.recipes.iac.terraform.bodies import Check
 from acorn.recipes.iac.terraform.configuration import RESOURCES, Configuration, Place
+from acorn.recipes.iac.terraform.cycles import cycles
 from acorn.recipes.iac.terraform.json_syntax import parse_json
 from acorn.recipes.iac.terraform.language import META, MODULE, OWN
 from acorn.recipes.iac.terraform.references import References
@@ -38,6 +39,7 @@ def check(configuration: Configuration) -> list[Finding]:
     for place in configuration.places:
         _block(configuration, references, place, told)
         references.check(place)
+    cycles(configuration, references)
     return configuration.findings
 
 
@@ -51,6 +53,8 @@ def _block(configuration: Configuration, references: References, place: Place, t
 
         return Check(report, references.type_of, title, severity, _newer(provider))
 
+    if each := block.body.attributes.get("for_each"):
+        _for_each(configuration, references, place, each)
     if block.type in RESOURCES:
         prefix = "" if block.type == "resource" else f"{block.type}."
         schema, severity = _schema(configuration, place, told)
@@ -71,6 +75,19 @@ def _block(configuration: Configuration, references: References, place: Place, t
         checker(title).body(block.body, OWN[block.type], at)
         if block.type == "variable":
             _variable(configuration, place)
+
+
+def _for_each(configuration: Configuration, references: References, place: Place, each: hcl.Attr) -> None:
+    """Of a whole resource or module: a map or a set, never a list. (dynamic blocks take lists.)"""
+    code = references.type_of(each) if types.whole(each.value) else "a"
+    if isinstance(each.value, list) or code[0] == "L":
+        what = "this is a list: toset([...])"
+    elif code in ("s", "n", "b") or isinstance(each.value, int | float | str) and not types.computed(each.value):
+        what = "this is a single value"
+    else:
+        return
+    message = f"for_each: a map or a set of strings is needed, {what}"
+    configuration.report(place.path, message, each.line, each.column, "wrong-type")
 
 
 def _schema(configuration: Configuration, place: Place, told: set[str]) -> tuple[dict | None, str]:

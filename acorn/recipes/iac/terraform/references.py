@@ -11,7 +11,7 @@ from acorn.recipes.iac.terraform.functions import FUNCTIONS
 
 FIXED = {  # root -> what may stand behind it, with types
     "path": {"module": "s", "root": "s", "cwd": "s"},
-    "terraform": {"workspace": "s", "applying": "b", "env": "s"},
+    "terraform": {"workspace": "s", "applying": "b"},
     "count": {"index": "n"},
     "each": {"key": "s", "value": "a"},
 }
@@ -20,7 +20,8 @@ NO_VALUES = {  # (top-level block, argument): names stand here, not values
     ("variable", "type"), ("moved", "from"), ("moved", "to"), ("import", "to"), ("import", "provider"),
     ("removed", "from"), *((kind, "provider") for kind in RESOURCES), ("module", "providers"),
 }  # fmt: skip
-SELF = {"provisioner", "connection", "postcondition", "precondition"}
+WORDS = {("lifecycle", "ignore_changes"), ("provisioner", "when"), ("provisioner", "on_failure")}  # the same, in blocks
+SELF = {"provisioner", "connection", "postcondition"}
 
 
 class References:
@@ -46,7 +47,7 @@ class References:
             if around == () and (place.block.type, attribute.name) in NO_VALUES:
                 self.provider(place, attribute)
                 continue
-            if around[-1:] == ("action_trigger",) or (*around[-1:], attribute.name) == ("lifecycle", "ignore_changes"):
+            if around and ((around[-1], attribute.name) in WORDS or around[-1] == "action_trigger"):
                 continue
             for use in attribute.uses:
                 if use.path[0] in iterators:
@@ -107,7 +108,7 @@ class References:
             return self.fixed(root, second, place)
         if root == "self":
             fine = SELF & {*around}
-            return None if fine else ("self is only known in provisioners, connections and conditions", "scope")
+            return None if fine else ("self is only known in provisioners, connections and postconditions", "scope")
         if len(path) == 1:
             near = did_you_mean(root, (*ROOTS, "true", "false", "null"))
             if root in ROOTS:

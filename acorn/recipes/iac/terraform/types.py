@@ -51,7 +51,7 @@ def problem(value, code: str, expression: str = "a") -> str:
     if code[0] in "LTMo":
         hint = f": [{_short(value)}]" if code[0] in "LT" else ""
         return f"a {type_name(code)} is needed, this is one {_kind(value)}{hint}"
-    if code == "b" and not (isinstance(value, bool) or value in ("true", "false") or computed(value)):
+    if code == "b" and not (isinstance(value, bool) or value in ("true", "false", "1", "0") or computed(value)):
         return f"true or false is needed, this is {_short(value)}"
     if code == "n" and (isinstance(value, bool) or isinstance(value, str) and not _number(value)):
         return f"a number is needed, this is {_short(value)}"
@@ -79,9 +79,7 @@ def of_constraint(value) -> tuple[str, str]:
     if not isinstance(value, str):
         return "a", "a type is string, number, bool, any, list(...), set(...), map(...), object({...}) or tuple([...])"
     if not value.startswith("${"):
-        quoted = CONSTRAINTS.get(value)  # the way of Terraform 0.11
-        fine = quoted in ("s", "La", "Ma")
-        return (quoted, "") if fine else ("a", f"{value!r} is not a type; types stand without quotes")
+        return "a", f"{value!r} is a text, not a type; types stand without quotes"
     source = value[2:-1].strip()
     if source in CONSTRAINTS:
         return CONSTRAINTS[source], ""
