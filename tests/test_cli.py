@@ -54,7 +54,7 @@ def say(acorn, monkeypatch):
         (["train", "bse"],
          "error: acorn train has no command 'bse'. Did you mean base? It has: base, mid, sft, rl\n  try: acorn train --help\n"),
         (["data", "--json"],
-         "error: acorn data has no command '--json'. It has: import, preview, download, stats\n"
+         "error: acorn data has no command '--json'. It has: import, preview, clean, download, stats\n"
          "  try: acorn data --help\n"),
         (["runs", "--config", "no.toml"], "error: no config file no.toml (found: none in configs/)\n"),
     ],

@@ -24,15 +24,11 @@ class Corpus:
     command again to go on after an interruption.
     """
 
-    sources: tyro.conf.Positional[
-        tuple[str, ...]
-    ]  # folder, .zip .whl .tar.gz .tar.zst ..., address of a repository, package:NAME
+    sources: tyro.conf.Positional[tuple[str, ...]]  # folders, archives, addresses of repositories, package:NAME
     out: Path | None = None  # folder: documents/train and val, manifest.jsonl.zst, report.json, report.md
     curated: bool = False  # the repositories of acorn's own list, too (network)
     list: bool = False  # print that list and stop
-    licences: tuple[str, ...] = (
-        "permissive",
-    )  # sorts that are taken: permissive, weak-copyleft, copyleft, restricted, unknown
+    licences: tuple[str, ...] = ("permissive",)  # taken: permissive, weak-copyleft, copyleft, restricted, unknown
     avoid: tuple[Path, ...] = ()  # evaluation files: documents that hold their texts are dropped
     near: float = 0.8  # share of common word runs that makes two files near-duplicates
     val_fraction: float = 0.02  # share of the bytes that goes to validation, in whole repositories

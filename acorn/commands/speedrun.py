@@ -154,7 +154,8 @@ def finished(section: str, home: Path, stage) -> bool:
         scored = read_json(Path(stage.target) / "eval.json")
         if not scored or Path(scored["checkpoint"]) != (path := checkpoint.resolve_run(stage.target)):
             return False
-        return set(stage.names(home, path)) <= {*scored["tasks"], *scored}  # a kill leaves what was scored before it
+        # a kill leaves what was scored before it; the whole time is written last
+        return "seconds" in scored and set(stage.names(home, path)) <= {*scored["tasks"], *scored}
     record = home / section / "run.toml"
     if not record.exists():
         return False

@@ -28,7 +28,7 @@ def code_of(prompt):
 def test_shares():
     rng = Random(1)
     found = Counter(chats.other(rng) for _ in range(20_000))
-    assert 0.78 < found[None] / 20_000 < 0.82
+    assert 0.88 < found[None] / 20_000 < 0.92
     assert all(abs(found[make] / 20_000 - share) < 0.006 for make, share in chats.SHARES.items())
 
 

@@ -230,7 +230,7 @@ def test_a_fault_of_ours_is_a_500_without_its_traceback(server, monkeypatch, log
 def test_log_lines_cannot_be_forged(server, log):
     http.get(server.url + "/%0aERROR%20forged?%0aERROR", headers={"user-agent": "x\tERROR forged"})
     raw(server, b"{\nERROR forged", "/v1/models/%0aERROR%20forged")
-    assert log() == ""
+    assert "forged" not in log()
 
 
 def test_health(server):
