@@ -19,7 +19,7 @@ class Schema:
     cdktf-cdktf-provider-* wheel; it is used before the one that came with acorn.
     """
 
-    action: tyro.conf.Positional[Literal["list", "show", "build"]]
+    action: tyro.conf.Positional[Literal["list", "show", "build"]]  # what to do, see above
     names: tyro.conf.Positional[tuple[str, ...]] = ()  # types to show, files to build from
     kind: Literal["resource", "data", "ephemeral", ""] = ""  # which one to show, where a name stands for several
     out: Path | None = None  # folder that build writes to (default: the user's own)

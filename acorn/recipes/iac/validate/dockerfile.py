@@ -58,7 +58,7 @@ def read(text: str, full: bool = False) -> tuple[dict, list[Finding]]:
     if not found:
         return {}, findings or [Finding("no FROM: nothing to build on", rule="missing-from")]
     if found[-1].get("from") == "scratch" and not found[-1]["lines"]:
-        findings += [Finding("nothing is put into scratch: no image comes of it", instructions[-1][0], 1, "empty-image")]
+        findings += [Finding("nothing is put into scratch: no image", instructions[-1][0], 1, "empty-image")]
     if full and not findings:
         from acorn.recipes.iac.validate.tools import hadolint
 
