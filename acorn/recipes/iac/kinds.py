@@ -38,7 +38,7 @@ ROLE_FOLDERS = {"tasks", "handlers", "vars", "defaults", "meta"}
 CROSSPLANE = re.compile(
     r"^[ \-]{0,2}[\"']?apiVersion[\"']?:\s*[\"']?(?:[\w.-]+\.)?(?:crossplane\.io|upbound\.io)/", re.MULTILINE
 )
-MANIFEST = re.compile(r"^(?:- |(?: {0,4}|\t)\{?[ \t]*(?=\"))?[\"']?apiVersion[\"']?[ \t]*:", re.MULTILINE)
+MANIFEST = re.compile(r"^(?:- )?'?apiVersion'?[ \t]*:|^[ \t]{0,4}\{?[ \t]*\"apiVersion\"[ \t]*:[ \t]*\"", re.MULTILINE)
 KIND_LINE = re.compile(r"^[ \t]{0,8}\{?[ \t]*[\"']?kind[\"']?[ \t]*:|\"kind\"[ \t]*:", re.MULTILINE)
 STACK = re.compile(r"[\"']?AWSTemplateFormatVersion[\"']?\s*:|(?<![A-Za-z])[\"']?Type[\"']?\s*:\s*[\"']?AWS::[A-Z]")
 SERVICES = re.compile(r"^services[ \t]*:", re.MULTILINE)

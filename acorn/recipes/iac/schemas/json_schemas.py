@@ -113,12 +113,26 @@ def build_crossplane(folders: list[Path], out: Path, legacy: Path | None = None)
     return pack(out, {"index": index, **parts})
 
 
+def defaulted(schema):
+    """What has a default is not required of whoever writes a manifest."""
+    if isinstance(schema, list):
+        return [defaulted(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: defaulted(one) for key, one in schema.items()}
+    properties = found.get("properties")
+    if isinstance(found.get("required"), list) and isinstance(properties, dict):
+        given = [key for key, one in properties.items() if isinstance(one, dict) and "default" in one]
+        found["required"] = [one for one in found["required"] if one not in given]
+    return found
+
+
 def manifest(schema: dict) -> dict:
     """
     Without the status, which nobody writes, nor what every manifest has. What providers require only when they are to
     create or update a thing stands in rules, from where it becomes "needed".
     """
-    found = slim(schema)
+    found = slim(defaulted(schema))
     properties = found.get("properties", {})
     for word in ("apiVersion", "kind", "metadata", "status"):
         properties.pop(word, None)

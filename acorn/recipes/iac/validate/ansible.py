@@ -7,10 +7,20 @@ import re
 from collections.abc import Iterator
 
 from acorn.errors import did_you_mean
-from acorn.recipes.iac.validate.ansible_modules import BUILTIN, FREE, TRUTH, arguments, is_open, pairs, resolve, unknown
+from acorn.recipes.iac.validate.ansible_modules import (
+    BUILTIN,
+    FREE,
+    TRUTH,
+    arguments,
+    is_open,
+    pairs,
+    resolve,
+    unknown,
+)
 from acorn.recipes.iac.validate.documents import few, load, placed
 from acorn.recipes.iac.validate.findings import Finding
 from acorn.recipes.iac.validate.shape import Problem, name, short
+from acorn.recipes.iac.validate.slips import slip
 
 MAX_CHARS, MAX_DEPTH = 2 * 2**20, None
 BASE = set(
@@ -38,6 +48,10 @@ IMPORT = {
     "ansible.legacy.import_playbook",
 }
 LOOP_CONTROL = set("break_when extended extended_allitems index_var label loop_var pause".split())
+LOOKUPS = set(
+    "items dict list sequence first_found fileglob filetree file together subelements nested cartesian lines csvfile "
+    "indexed_items flattened random_choice ini inventory_hostnames url env password pipe template vars varnames".split()
+)
 LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
 BOOLEANS = ("become", "gather_facts", "ignore_errors", "ignore_unreachable", "no_log", "run_once", "check_mode", "diff",
             "any_errors_fatal", "force_handlers", "delegate_facts")  # fmt: skip
@@ -117,6 +131,7 @@ class Reader:
             return
         if any(key in value for key in PLAYS[1:]):
             yield from self.keywords(value, IMPORT, path, "an import of a playbook")
+            yield from self.values(value, path)
             return
         self.parsed.setdefault("play", []).append(value)
         yield from self.keywords(value, PLAY, path, "a play")
@@ -154,6 +169,9 @@ class Reader:
             return
         yield from self.values(value, path)
         actions = [key for key in value if key not in TASK and not str(key).startswith("with_")]
+        for key in value:
+            if str(key).startswith("with_") and (near := slip(key[5:], LOOKUPS)) and key[5:] not in LOOKUPS:
+                yield Problem((*path, key), f"there is no {key[:60]}. Did you mean with_{near}?", "unknown-keyword")
         found = [key for key in actions if self.is_module(key)]
         for key in ("action", "local_action"):
             if key in value:

@@ -10,6 +10,7 @@ from functools import cache
 from acorn.errors import did_you_mean
 from acorn.recipes.iac.schemas.packed import packed
 from acorn.recipes.iac.validate.shape import Problem, name, short
+from acorn.recipes.iac.validate.slips import slip
 
 BUILTIN = "ansible.builtin."
 # Modules that take a free text beside or instead of arguments, and those that hand any argument on.
@@ -70,7 +71,10 @@ def gone(word: str) -> bool:
 
 def spec(module: str) -> dict:
     home = known()[0][module]
-    return packed("ansible").part(home)[module.removeprefix(home + ".")]
+    found = packed("ansible").part(home)[module.removeprefix(home + ".")]
+    if module in (f"{BUILTIN}include_role", f"{BUILTIN}import_role"):  # `role` for `name` is documented nowhere
+        return {**found, "o": {**found["o"], "name": {**found["o"]["name"], "a": ["role"]}}}
+    return found
 
 
 def unknown(word: str, path: tuple) -> Problem:
@@ -78,30 +82,25 @@ def unknown(word: str, path: tuple) -> Problem:
     modules, _ = known()
     if gone(word):
         return Problem(path, f"the module {word} was removed from its collection", "unknown-module")
-    if word.count(".") < 2:
+    if "." not in word:
         if word in short_names():
             return Problem(path, f"{word} leads to a module that is not known here: it is not checked", "own-module")
-        near = did_you_mean(word, {one for one in short_names() if abs(len(one) - len(word)) < 4})
-        if near and close(word, near):
-            return Problem(path, f"there is no module {word}.{near}", "unknown-module")
+        near = slip(word, short_names())
+        if near:
+            return Problem(path, f"there is no module {word}. Did you mean {near}?", "unknown-module")
         return Problem(path, f"{word} is no module that is known here: its arguments are not checked", "own-module")
+    if word.count(".") == 1:
+        said = f"{word} is no name of a module: namespace.collection.module, or the module alone"
+        return Problem(path, said, "unknown-module")
     home, _, last = word.rpartition(".")
     homes = set(modules.values())
     if home in homes:
         near = did_you_mean(last, [one.rpartition(".")[2] for one, where in modules.items() if where == home])
         return Problem(path, f"the collection {home} has no module {last}.{near}", "unknown-module")
-    near = did_you_mean(home, homes)
-    if near and close(home, near):
-        return Problem(path, f"there is no collection {home}.{near}", "unknown-module")
+    near = slip(home, homes)
+    if near:
+        return Problem(path, f"there is no collection {home}. Did you mean {near}?", "unknown-module")
     return Problem(path, f"the collection {home} is not known here: {last} is not checked", "own-module")
-
-
-def close(word: str, near: str) -> bool:
-    """Is the word in ' Did you mean X?' so near that a slip is likelier than another name?"""
-    from difflib import SequenceMatcher
-
-    other = near.removeprefix(" Did you mean ").removesuffix("?")
-    return SequenceMatcher(None, word, other).ratio() >= (0.8 if len(word) < 8 else 0.85)
 
 
 # ---- arguments ----

@@ -133,6 +133,10 @@ class Template:
             if key not in SECTIONS and not str(key).startswith("Fn::"):
                 near = did_you_mean(str(key)[:60], SECTIONS)
                 yield Problem((key,), f"there is no section {str(key)[:60]}.{near}", "unknown-section")
+        for key in SECTIONS - {"AWSTemplateFormatVersion", "Description", "Transform"}:
+            section = self.value.get(key)
+            if section is not None and not isinstance(section, dict):
+                yield Problem((key,), f"{key} is a mapping, not {name(section)}", "wrong-type")
         version = self.value.get("AWSTemplateFormatVersion")
         if version is not None and str(version) != "2010-09-09":
             yield Problem(("AWSTemplateFormatVersion",), f"{short(version)} is not 2010-09-09", "wrong-value")
@@ -207,7 +211,7 @@ class Template:
     def properties(self, type_: str, given, there: bool, path: tuple) -> Iterator[Problem]:
         part = types().get(type_)
         if part is None:
-            yield from self.unknown(type_, path)
+            yield from self.unknown(type_, given, path)
             return
         if is_function(given):
             return
@@ -226,8 +230,10 @@ class Template:
                 of = f"{type_}: " if one.path == where else ""
                 yield Problem(one.path, of + one.message, one.rule)
 
-    def unknown(self, type_: str, path: tuple) -> Iterator[Problem]:
+    def unknown(self, type_: str, given, path: tuple) -> Iterator[Problem]:
         if type_.startswith(UNKNOWN_TYPES) or type_.endswith("::MODULE"):
+            if given is not None and not isinstance(given, dict):
+                yield Problem((*path, "Properties"), f"properties are a mapping, not {name(given)}", "wrong-type")
             return
         if not type_.startswith("AWS::"):
             near = did_you_mean(type_, types())

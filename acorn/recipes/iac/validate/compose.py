@@ -139,16 +139,17 @@ def cycle(services: dict) -> list[str]:
         after[word] = [one for one in wanted if isinstance(one, str) and one in services]
     done: set[str] = set()
     for start in after:
-        trail, open_ = [start], [iter(after[start])]
+        trail, open_ = {start: None}, [iter(after[start])]  # a dict keeps the order
         while open_:
             following = next(open_[-1], None)
             if following is None:
-                done.add(trail.pop())
+                done.add(trail.popitem()[0])
                 open_.pop()
             elif following in trail:
-                return [*trail[trail.index(following) :], following]
+                circle = list(trail)
+                return [*circle[circle.index(following) :], following]
             elif following not in done:
-                trail.append(following)
+                trail[following] = None
                 open_.append(iter(after[following]))
     return []
 

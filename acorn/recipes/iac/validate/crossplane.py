@@ -12,13 +12,14 @@ from acorn.errors import did_you_mean
 from acorn.recipes.iac.schemas.packed import packed
 from acorn.recipes.iac.validate.documents import few, load, placed
 from acorn.recipes.iac.validate.findings import Finding
-from acorn.recipes.iac.validate.kubernetes import ENOUGH, check, close
+from acorn.recipes.iac.validate.kubernetes import ENOUGH, check
 from acorn.recipes.iac.validate.kubernetes_schema import CRDS, custom, group_of, strict
-from acorn.recipes.iac.validate.shape import Problem, short
+from acorn.recipes.iac.validate.shape import Problem, name, short
+from acorn.recipes.iac.validate.slips import slips
 
 MAX_CHARS, MAX_DEPTH = 4 * 2**20, None
 FAMILIES = (".upbound.io", ".crossplane.io")
-NOTES = ("unknown-kind-of-crd", "own-kind", "placeholder")
+NOTES = ("unknown-kind-of-crd", "own-kind", "placeholder", "tool-file")
 STEP = re.compile(r"([\w-]+)|\[(\d+|\*|\"[^\"]*\"|'[^']*'|[\w./-]+)\]|\.")
 
 
@@ -67,6 +68,10 @@ def problems(manifest, known: CRDS, own: CRDS) -> Iterator[Problem]:
     found = check(manifest, known)
     found = [one if one.rule != "unknown-kind-of-crd" else unknown(manifest, one) for one in found]
     yield from (one for one in found if one.rule != "own-kind")
+    if isinstance(manifest, dict) and "spec" in manifest and not isinstance(manifest["spec"], dict):
+        yield Problem(
+            ("spec",), f"{short(manifest['spec'])} is {name(manifest['spec'])}, wanted a mapping", "wrong-type"
+        )
     if any(one.rule not in NOTES for one in found) or not isinstance(manifest.get("spec"), dict):
         return
     kind, group = manifest["kind"], group_of(manifest["apiVersion"])
@@ -85,12 +90,18 @@ def unknown(manifest: dict, note: Problem) -> Problem:
     if group in kinds:
         near = did_you_mean(kind, kinds[group])
         return Problem(("kind",), f"there is no kind {kind[:60]} in {group}.{near}", "unknown-kind")
-    if not group.endswith(FAMILIES) and not close(group, list(kinds)):
-        return Problem((), "a composite resource or a claim", "own-kind")
-    near = did_you_mean(group, kinds)
-    if near and group.endswith((".aws.upbound.io", ".aws.m.upbound.io")) or close(group, list(kinds)):
-        return Problem(("apiVersion",), f"there is no group {group[:80]}.{near}", "unknown-kind")
-    return note
+    near = next((one for one in kinds if nearly(group, one)), "")
+    if near or group.endswith((".aws.upbound.io", ".aws.m.upbound.io")):
+        guess = f" Did you mean {near}?" if near else did_you_mean(group, kinds)
+        return Problem(("apiVersion",), f"there is no group {group[:80]}.{guess}", "unknown-kind")
+    return note if group.endswith(FAMILIES) else Problem((), "a composite resource or a claim", "own-kind")
+
+
+def nearly(group: str, known: str) -> bool:
+    """The same but for one slip in the first word, or two behind it: s33.aws.upbound.io, s3.aws.upbund.io."""
+    first, _, rest = group.partition(".")
+    word, _, family = known.partition(".")
+    return (rest == family and slips(first, word) == 1) or (first == word and 0 < slips(rest, family) < 3)
 
 
 def needed(manifest: dict) -> Iterator[Problem]:
@@ -110,11 +121,11 @@ def needed(manifest: dict) -> Iterator[Problem]:
 
 
 def definition(manifest: dict) -> Iterator[Problem]:
-    spec, name = manifest["spec"], manifest["metadata"].get("name")
+    spec, called = manifest["spec"], manifest["metadata"].get("name")
     names = spec.get("names") or {}
     wanted = f"{names.get('plural')}.{spec.get('group')}"
-    if name != wanted:
-        yield Problem(("metadata", "name"), f"{short(name)} has to be plural and group: {wanted}", "name")
+    if called != wanted:
+        yield Problem(("metadata", "name"), f"{short(called)} has to be plural and group: {wanted}", "name")
     versions = [one for one in spec.get("versions") or [] if isinstance(one, dict)]
     if sum(one.get("referenceable") is True for one in versions) != 1:
         yield Problem(("spec", "versions"), "exactly one version has to be referenceable", "wrong-value")
@@ -215,18 +226,18 @@ def leads(schema: dict, target: str) -> str:
             continue
         if not isinstance(found, dict) or found.get("x-kubernetes-preserve-unknown-fields"):
             return ""
-        name = word or index.strip("\"'")
+        field = word or index.strip("\"'")
         properties = found.get("properties") or {}
-        if name in ("metadata", "status", "apiVersion", "kind") and found is schema:
+        if field in ("metadata", "status", "apiVersion", "kind") and found is schema:
             return ""
-        if name in properties:
-            found = properties[name]
+        if field in properties:
+            found = properties[field]
         elif index is not None and "items" in found:
             found = found["items"]
         elif isinstance(found.get("additionalProperties"), dict) or found.get("additionalProperties") is True:
             found = found["additionalProperties"]
         elif properties:
-            return f"there is no field {name[:60]} on the way to {target[:80]}.{did_you_mean(name, properties)}"
+            return f"there is no field {field[:60]} on the way to {target[:80]}.{did_you_mean(field, properties)}"
         else:
             return ""
     return ""

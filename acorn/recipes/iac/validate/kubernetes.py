@@ -11,17 +11,26 @@ from acorn.recipes.iac.validate.documents import few, load, placed
 from acorn.recipes.iac.validate.findings import Finding
 from acorn.recipes.iac.validate.kubernetes_kinds import OWN
 from acorn.recipes.iac.validate.kubernetes_rules import metadata, together, workload
-from acorn.recipes.iac.validate.kubernetes_schema import CRDS, VERSION, custom, group_of, is_custom, schemas
+from acorn.recipes.iac.validate.kubernetes_schema import (
+    CRDS,
+    KUSTOMIZATION,
+    VERSION,
+    custom,
+    group_of,
+    is_custom,
+    schemas,
+)
 from acorn.recipes.iac.validate.shape import Problem, Shape, name, short
+from acorn.recipes.iac.validate.slips import close
 from acorn.recipes.iac.yamls import Doc
 
 MAX_CHARS, MAX_DEPTH = 4 * 2**20, None  # what may be given to `read`; yamls bounds the rest
 ENOUGH = 200  # findings in a file: documents after that many are not looked at
 # The groups of files that tools read and that only look like manifests: kustomize, kind, kubeadm, eksctl ...
-LOCAL = re.compile(r"(?:[\w.-]+\.)?config\.[\w.-]+|kind\.x-k8s\.io|kubeadm\.k8s\.io|eksctl\.io")
+LOCAL = re.compile(r"(?:[\w.-]+\.)?config\.[\w.-]+|kind\.x-k8s\.io|kubeadm\.k8s\.io|eksctl\.io|skaffold")
 PARTIAL = re.compile(r"patch[^/]*$|(?:^|/)overlays/", re.IGNORECASE)  # kustomize lays these over what is whole
 FILLABLE = ("wrong-type", "wrong-value", "name", "label")
-PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)")
+PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\{\{[^}]*\}\}")
 
 
 def read(text: str, crds: CRDS | None = None, path: str = "") -> tuple[dict, list[Finding]]:
@@ -49,7 +58,7 @@ def read(text: str, crds: CRDS | None = None, path: str = "") -> tuple[dict, lis
 
 
 def told(problem: Problem, at: tuple, doc: Doc, where: str) -> Finding:
-    severity = "note" if problem.rule in ("unknown-kind-of-crd", "placeholder") else "error"
+    severity = "note" if problem.rule in ("unknown-kind-of-crd", "placeholder", "tool-file") else "error"
     return placed(Problem((*at, *problem.path), problem.message, problem.rule), doc, where, severity)
 
 
@@ -84,8 +93,14 @@ def check(manifest, crds: CRDS, partial: bool = False) -> list[Problem]:
             ]
         found = Shape(trusted=False).check(manifest, versions[version])
     else:
+        if group == "kustomize.config.k8s.io" and kind in ("Kustomization", "Component"):
+            return Shape().check(manifest, KUSTOMIZATION)
+        if LOCAL.fullmatch(group) or (api_version, kind) == ("v1", "Config"):
+            return [Problem(("kind",), f"the file of a tool ({group or kind}): not checked", "tool-file")]
         found = [unknown(api_version, kind, group)]
-        return [] if LOCAL.fullmatch(group) and found[0].rule != "unknown-kind" else found
+        if found[0].rule == "unknown-kind":
+            return found
+        return [*found, *misspelt(manifest)]
     if partial:
         found = [one for one in found if one.rule != "missing-field"]
     found = [filled_in(one, manifest) for one in found]
@@ -123,11 +138,14 @@ def unknown(api_version: str, kind: str, group: str) -> Problem:
     return Problem(("kind",), said[:200], "unknown-kind-of-crd")
 
 
-def close(word: str, words: list[str]) -> bool:
-    """One or two letters away, as a slip is."""
-    import difflib
-
-    return any(difflib.SequenceMatcher(None, word, one).ratio() > 0.9 for one in words if one)
+def misspelt(manifest: dict) -> list[Problem]:
+    """Of a kind whose fields nobody knows here: what every manifest has, misspelt."""
+    found = []
+    for key in manifest:
+        near = did_you_mean(key, [one for one in ("metadata", "spec", "status") if one not in manifest])
+        if near and close(key, ["metadata", "spec", "status"], 0.74):
+            found.append(Problem((key,), f"there is no field {key[:60]}.{near}", "unknown-field"))
+    return found
 
 
 def nulls(manifest: dict, schema: dict) -> list[Problem]:

@@ -5,7 +5,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 
-from acorn.recipes.iac.validate.kubernetes_rules import DATA_KEY, LABEL, PORT_NAME, at, items, number, quantity, twice
+from acorn.recipes.iac.validate.kubernetes_rules import DATA_KEY, LABEL, PORT_NAME, at, claim, items, number, twice
 from acorn.recipes.iac.validate.shape import Problem, short
 
 NEEDED = {"kubernetes.io/tls": ("tls.crt", "tls.key"), "kubernetes.io/dockerconfigjson": (".dockerconfigjson",)}
@@ -124,19 +124,15 @@ def binding(manifest: dict) -> Iterator[Problem]:
             yield Problem(here, "a ServiceAccount here needs its namespace", "missing-field")
 
 
-def claim(manifest: dict) -> Iterator[Problem]:
+def volume(manifest: dict) -> Iterator[Problem]:
     spec = manifest.get("spec") or {}
-    if not spec.get("accessModes"):
-        yield Problem(("spec",), "field accessModes is missing", "missing-field")
-    size = at(spec, "resources", "requests", "storage")
-    if size is None:
-        yield Problem(("spec",), "resources.requests.storage is missing", "missing-field")
-    elif quantity(size) is None:
-        where = ("spec", "resources", "requests", "storage")
-        yield Problem(where, f"{short(size)} is no quantity such as 10Gi", "wrong-value")
+    for field in ("accessModes", "capacity"):
+        if not spec.get(field):
+            yield Problem(("spec",), f"field {field} is missing", "missing-field")
 
 
 OWN = {
+    "PersistentVolume": volume,
     "Service": service,
     "Ingress": ingress,
     "ConfigMap": data,

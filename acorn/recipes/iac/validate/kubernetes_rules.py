@@ -103,6 +103,8 @@ def workload(manifest: dict) -> Iterator[Problem]:
     if kind not in ("Job", "CronJob", "Pod", "PodTemplate"):
         yield from selected(manifest, kind)
     claims = [at(one, "metadata", "name") for one in at(manifest, "spec", "volumeClaimTemplates") or ()]
+    for index, one in items(at(manifest, "spec", "volumeClaimTemplates")):
+        yield from claim(one, ("spec", "volumeClaimTemplates", index))
     yield from pods(pod, (*path, "spec"), {one for one in claims if one})
     if kind == "CronJob" and not CRON.fullmatch(manifest["spec"].get("schedule") or ""):
         shown = short(manifest["spec"].get("schedule"))
@@ -139,6 +141,10 @@ def selected(manifest: dict, kind: str) -> Iterator[Problem]:
 def pods(pod: dict, path: tuple, claims: set[str]) -> Iterator[Problem]:
     volumes = [one.get("name") for _, one in items(pod.get("volumes"))]
     yield from twice(pod.get("volumes"), "name", (*path, "volumes"), "volume")
+    for index, one in items(pod.get("volumes")):
+        made = at(one, "ephemeral", "volumeClaimTemplate")
+        if isinstance(made, dict):
+            yield from claim(made, (*path, "volumes", index, "ephemeral", "volumeClaimTemplate"))
     if not pod.get("containers"):
         yield Problem(path, "field containers is missing", "missing-field")
     names: dict[str, tuple] = {}
@@ -159,7 +165,7 @@ def pods(pod: dict, path: tuple, claims: set[str]) -> Iterator[Problem]:
 def container(one: dict, path: tuple, volumes: list, ports: set) -> Iterator[Problem]:
     if not one.get("image"):
         yield Problem(path, "field image is missing", "missing-field")
-    elif re.search(r"\s", one["image"]) or re.match(r"\w+://", one["image"]):
+    elif re.search(r"\s", one["image"]) or re.match(r"(?!ko://)\w+://", one["image"]):
         yield Problem((*path, "image"), f"{short(one['image'])} is not the name of an image", "wrong-value")
     for field in ("volumeMounts", "volumeDevices"):
         for index, mount in items(one.get(field)):
@@ -227,6 +233,19 @@ def quantity(value) -> Fraction | None:
         return Fraction(match[1]) * BINARY[unit]
     power = SCALES[unit] if unit in SCALES else int(unit[1:] or 0)
     return Fraction(match[1]) * Fraction(10) ** power
+
+
+def claim(manifest: dict, path: tuple = ()) -> Iterator[Problem]:
+    """A claim of a volume, by itself or within what makes claims."""
+    spec = manifest.get("spec") or {}
+    if not spec.get("accessModes"):
+        yield Problem((*path, "spec"), "field accessModes is missing", "missing-field")
+    size = at(spec, "resources", "requests", "storage")
+    if size is None:
+        yield Problem((*path, "spec"), "resources.requests.storage is missing", "missing-field")
+    elif quantity(size) is None:
+        where = (*path, "spec", "resources", "requests", "storage")
+        yield Problem(where, f"{short(size)} is no quantity such as 10Gi", "wrong-value")
 
 
 def number(port, path: tuple) -> Iterator[Problem]:

@@ -61,6 +61,33 @@ LISTS = {  # Definition.field of lists of words -> the words
 }
 
 
+# What a kustomization holds: it has no CRD, and kubectl reads it all the same.
+TEXTS = {"type": "array", "items": {"type": "string"}}
+MAPPINGS = {"type": "array", "items": {"type": "object"}}
+NAMED = {"type": "array", "items": {"type": "object", "required": ["name"]}}
+WORDS = "apiVersion kind namePrefix nameSuffix namespace"
+OBJECTS = "metadata openapi generatorOptions helmGlobals"
+LABELS = {"type": "object", "additionalProperties": {"type": "string"}}
+PLUGINS = "generators transformers validators"
+OF_TEXTS = "resources bases components crds configurations patchesStrategicMerge buildMetadata " + PLUGINS
+OF_MAPPINGS = (
+    "configMapGenerator secretGenerator patches patchesJson6902 replacements labels vars helmCharts "
+    "helmChartInflationGenerator"
+)
+KUSTOMIZATION = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        **dict.fromkeys(WORDS.split(), {"type": "string"}),
+        **dict.fromkeys(OBJECTS.split(), {"type": "object"}),
+        **dict.fromkeys(("commonLabels", "commonAnnotations"), LABELS),
+        **dict.fromkeys(OF_TEXTS.split(), TEXTS),
+        **dict.fromkeys(OF_MAPPINGS.split(), MAPPINGS),
+        **dict.fromkeys(("images", "replicas"), NAMED),
+    },
+}
+
+
 @dataclass(frozen=True)
 class Schemas:
     definitions: dict[str, dict]
@@ -161,6 +188,9 @@ def strict(schema, top: bool = False, extra: dict | None = None):
     made = {key: value for key, value in schema.items() if key not in ("description", "default", "example")}
     if isinstance(made.get("properties"), dict):
         made["properties"] = {str(key): strict(one) for key, one in made["properties"].items()}
+        given = [key for key, one in schema["properties"].items() if isinstance(one, dict) and "default" in one]
+        if isinstance(made.get("required"), list):  # what has a default need not be written
+            made["required"] = [one for one in made["required"] if one not in given]
     if isinstance(made.get("items"), dict):
         made["items"] = strict(made["items"])
     if isinstance(made.get("additionalProperties"), dict):
@@ -168,13 +198,18 @@ def strict(schema, top: bool = False, extra: dict | None = None):
     embedded = top or made.get("x-kubernetes-embedded-resource")
     open_ = made.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in made
     if embedded:
-        properties = dict(made.get("properties") or {})
-        made["properties"] = {**properties, "apiVersion": {"type": "string"}, "kind": {"type": "string"},
-                              "metadata": META}  # fmt: skip
+        properties = made["properties"] if isinstance(made.get("properties"), dict) else {}
+        made["properties"] = {
+            **properties,
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": META,
+        }
         if top and extra and isinstance(properties.get("spec"), dict):
-            spec = dict(properties["spec"])
-            spec["properties"] = {**extra, **(spec.get("properties") or {})}
-            made["properties"] = {"status": True, **made["properties"], "spec": spec}
+            spec = properties["spec"]
+            inner = spec["properties"] if isinstance(spec.get("properties"), dict) else {}
+            made["properties"] |= {"spec": {**spec, "properties": {**extra, **inner}}}
+            made["properties"].setdefault("status", True)
     if made.get("properties") and not open_:
         made["additionalProperties"] = False
     elif made.get("x-kubernetes-preserve-unknown-fields"):
