@@ -16,7 +16,8 @@ class Schema:
     """
     What is known of providers. `list`: which there are. `show TYPE`: arguments, blocks and computed attributes of a
     type. `build FILE...`: take in your own, from what `terraform providers schema -json` printed or from a
-    cdktf-cdktf-provider-* wheel; it is used before the one that came with acorn.
+    cdktf-cdktf-provider-* wheel; it is used before the one that came with acorn. A folder that holds an installed
+    Ansible (site-packages), or collections, gives the modules that playbooks are checked against.
     """
 
     action: tyro.conf.Positional[Literal["list", "show", "build"]]  # what to do, see above
@@ -91,6 +92,12 @@ class Schema:
         folder, rows = self.out or schemas.user_folder(), []
         for name in self.names:
             path = Path(name)
+            if path.is_dir():
+                from acorn.recipes.iac.schemas.ansible import build_ansible
+
+                written = [build_ansible(path, self.out / "ansible.zip" if self.out else None)]
+                rows += [{"path": str(one), "bytes": one.stat().st_size} for one in written]
+                continue
             if not path.is_file():
                 raise UserError(f"there is no file {path}", "terraform providers schema -json > schema.json")
             if path.suffix == ".whl":

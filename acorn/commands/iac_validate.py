@@ -23,6 +23,7 @@ class Validate:
     paths: tyro.conf.Positional[tuple[str, ...]] = ()  # files, folders, or - for standard input
     kind: str = ""  # what the texts are (default: found from name and content)
     crd: tuple[Path, ...] = ()  # CRDs for custom resources; those among the paths are known anyway
+    full: bool = False  # ask hadolint, cfn-lint and ansible-playbook too, where they are installed; seconds a file
     terraform: bool = False  # ask your own tofu or terraform too, in folders where `init` was run; that runs providers
     json: bool = False  # findings as JSON
     sarif: bool = False  # findings as SARIF 2.1.0
@@ -42,7 +43,8 @@ class Validate:
         for path in map(str, self.crd):
             if not os.path.isfile(path):
                 raise UserError(f"there is no file {path}", "--crd crds.yaml")
-        shared = Look(iac.source, self.kind, crds=definitions([*map(str, self.crd), *paths], iac.source))
+        known = definitions([*map(str, self.crd), *paths], iac.source)
+        shared = Look(iac.source, self.kind, crds=known, full=self.full)
         with progress(len(paths)) as tick:
             found = look(paths, shared, self.jobs or os.cpu_count() or 1, tick)
         self.known(paths, found)

@@ -139,8 +139,10 @@ def unknown(api_version: str, kind: str, group: str) -> Problem:
 
 
 def misspelt(manifest: dict) -> list[Problem]:
-    """Of a kind whose fields nobody knows here: what every manifest has, misspelt."""
+    """Of a kind whose fields nobody knows here: what every manifest has, misspelt or of a wrong type."""
     found = []
+    if "metadata" in manifest and not isinstance(manifest["metadata"], dict):
+        found.append(Problem(("metadata",), f"metadata is a mapping, not {name(manifest['metadata'])}", "wrong-type"))
     for key in manifest:
         near = did_you_mean(key, [one for one in ("metadata", "spec", "status") if one not in manifest])
         if near and close(key, ["metadata", "spec", "status"], 0.74):
