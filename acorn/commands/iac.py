@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -88,9 +89,26 @@ def form(json: bool, sarif: bool, junit: bool) -> str:
     return chosen[0] if chosen else "text"
 
 
+def text_of(path: str) -> str | None:
+    """The text of a file by the name that results give it."""
+    return source("-" if path == STDIN else path).text
+
+
 def write(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text)
-    else:
+        return
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say it in a sentence when a file can't be where it was wanted."""
+    if path.is_dir():
+        raise UserError(f"can't write {path}: it is a folder")
+    try:
+        yield
+    except (NotADirectoryError, FileExistsError):
+        raise UserError(f"can't write {path}: it would lie in a file") from None

@@ -62,7 +62,8 @@ class Audit:
         form = iac.form(self.json, self.sarif, self.junit)
         found = self.scan()
         if self.update_baseline:
-            number = baseline.save(self.baseline, found)
+            with iac.writing(self.baseline):
+                number = baseline.save(self.baseline, found)
             print(f"{self.baseline}: {number:,} findings are known now", file=sys.stderr)
             return 0
         known = 0
@@ -72,7 +73,7 @@ class Audit:
             return self.patch(found)
         least = LEVEL[self.severity]
         results = [
-            (path, [row.finding for row in rows if not row.fingerprint or ORDER[row.finding.severity] >= least])
+            (path, [row.marked for row in rows if not row.fingerprint or ORDER[row.finding.severity] >= least])
             for path, rows in found
         ]
         self.show(results, form, known)
@@ -112,6 +113,8 @@ class Audit:
                 raise UserError(f"--{name.replace('_', '-')} is low, medium or high, not {value!r}.{hint}")
         if self.write and not self.fix:
             raise UserError("--write needs --fix", "acorn iac audit PATH --fix --write")
+        if self.baseline and self.baseline.is_dir():
+            raise UserError(f"--baseline {self.baseline} is a folder", "--baseline acorn-baseline.json")
         if self.update_baseline and not self.baseline:
             raise UserError(
                 "--update-baseline needs --baseline FILE", "--baseline acorn-baseline.json --update-baseline"
@@ -178,13 +181,12 @@ class Audit:
     def show(self, results: list, form: str, known: int) -> None:
         from acorn.recipes.iac import results as forms
         from acorn.recipes.iac.audit import report
-        from acorn.recipes.iac.audit.rules import rules
 
         if form == "text":
             colour = self.out is None and sys.stdout.isatty()
-            text = report.text(results, lambda path: iac.source(path).text, colour, self.explain, known)
+            text = report.text(results, iac.text_of, colour, self.explain, known)
         else:
-            text = forms.render(results, form, "acorn iac audit", {rule.id: rule.title for rule in rules().values()})
+            text = forms.render(results, form, "acorn iac audit", report.about())
         iac.write(text, self.out)
 
 

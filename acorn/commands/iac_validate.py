@@ -34,6 +34,7 @@ class Validate:
     def run(self) -> int:
         from acorn.recipes.iac import kinds, results, validate
         from acorn.recipes.iac.validate.files import Look, definitions, look, wanted
+        from acorn.recipes.iac.validate.rules import RULES
 
         form = iac.form(self.json, self.sarif, self.junit)
         if self.kind and self.kind not in validate.KINDS:
@@ -52,9 +53,9 @@ class Validate:
             from acorn.recipes.iac.terraform.own import add
 
             add(found, kinds.KINDS["terraform"].suffixes)
-        text_of = lambda path: iac.source(path).text
+        found = [(iac.STDIN if path == "-" else path, rows) for path, rows in found]
         colour = self.out is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        text = results.render(found, form, "acorn iac validate", RULES, text_of, colour)
+        text = results.render(found, form, "acorn iac validate", RULES, iac.text_of, colour)
         iac.write(text, self.out)
         return int(results.failed(found))
 
@@ -81,29 +82,3 @@ def progress(files: int):
         task = bar.add_task("validating", total=files)
         advance: Callable[[int], None] = lambda done: bar.advance(task, done)
         yield advance
-
-
-RULES = {
-    "syntax": "The text is not of its language",
-    "unknown-type": "There is no such resource or data source",
-    "unknown-argument": "There is no such argument",
-    "unknown-block": "There is no such block",
-    "missing-argument": "A required argument is missing",
-    "missing-block": "A required block is missing",
-    "wrong-type": "A value is not of the type that is needed",
-    "not-a-block": "An argument is written as a block",
-    "not-an-argument": "A block is written as an argument",
-    "too-many-blocks": "A block stands more often than it may",
-    "computed-argument": "The provider decides this argument",
-    "set-twice": "An argument is set twice",
-    "declared-twice": "A name is declared twice",
-    "undeclared": "A reference leads nowhere",
-    "unknown-attribute": "A resource has no such attribute",
-    "unknown-function": "There is no such function",
-    "unknown-provider": "Nothing is known of a provider",
-    "other-version": "Another version of the provider is asked for than the one that is known",
-    "module-source": "A module's folder is not there",
-    "module-circle": "Modules call each other in a circle",
-    "template": "A template, which has to be filled in first",
-    "unreadable": "The file can't be read as text",
-}

@@ -4,9 +4,11 @@ servers show as tests). For `acorn iac validate` and `acorn iac audit`.
 """
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
@@ -17,19 +19,32 @@ FORMS = ("text", "json", "sarif", "junit")
 FRAME = 160  # characters of a line of code that are shown
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
+SCORES = {"error": "8.0", "warning": "5.0", "note": "2.0"}  # what GitHub calls high, medium, low
+
 Results = list[tuple[str, list[Finding]]]  # (path of a file that was looked at, what was found in it), clean ones too
+
+
+@dataclass(frozen=True)
+class About:
+    """What programs are told of a rule. `level` is one of SEVERITIES where the rule is about security."""
+
+    title: str
+    why: str = ""
+    remedy: str = ""
+    level: str = ""
+    links: tuple[str, ...] = ()
 
 
 def render(
     results: Results,
     form: str,
     tool: str,
-    rules: Mapping[str, str],
+    rules: Mapping[str, About],
     text_of: Callable[[str], str | None] | None = None,
     colour: bool = False,
 ) -> str:
     """
-    tool: "acorn iac validate". rules: name -> a sentence that says what the rule is about.
+    tool: "acorn iac validate". rules: name -> what the rule is about.
     text_of(path) gives the text of a file, from which the text form shows the line in question.
     """
     if form == "text":
@@ -93,9 +108,12 @@ def summary(results: Results) -> str:
     return f"{', '.join(parts)} in {sum(bool(found) for _, found in results):,} of {files}"
 
 
+HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
 def visible(text: str) -> str:
-    """What would steer a terminal or turn the direction of writing is shown as its number."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]", _number, text)
+    """What would steer a terminal or turn the direction of writing is shown as its number; XML can't hold it either."""
+    return HIDDEN.sub(_number, text)
 
 
 def _number(found: re.Match) -> str:
@@ -109,7 +127,7 @@ def _paint(word: str, style: str) -> str:
 # ---- for machines ------------------------------------------------------------------------------------------------
 
 
-def _json(results: Results, tool: str, rules: Mapping[str, str]) -> str:
+def _json(results: Results, tool: str, rules: Mapping[str, About]) -> str:
     findings = [
         {
             "path": path,
@@ -120,13 +138,14 @@ def _json(results: Results, tool: str, rules: Mapping[str, str]) -> str:
             "message": one.message,
             "hint": one.hint,
         }
+        | ({"fingerprint": one.fingerprint} if one.fingerprint else {})
         for path, one in _flat(results)
     ]
     counts = Counter(one["severity"] for one in findings)
     return json.dumps({"tool": tool, "files": len(results), "counts": counts, "findings": findings}, indent=2) + "\n"
 
 
-def _sarif(results: Results, tool: str, rules: Mapping[str, str]) -> str:
+def _sarif(results: Results, tool: str, rules: Mapping[str, About]) -> str:
     from acorn import __version__
 
     flat = _flat(results)
@@ -137,16 +156,13 @@ def _sarif(results: Results, tool: str, rules: Mapping[str, str]) -> str:
         if one.line:
             place["region"] = {"startLine": one.line} | ({"startColumn": one.column} if one.column else {})
         name = one.rule or "finding"
-        found.append(
-            {
-                "ruleId": name,
-                "ruleIndex": names.index(name),
-                "level": one.severity,
-                "message": {"text": one.message + (f" ({one.hint})" if one.hint else "")},
-                "locations": [{"physicalLocation": place}],
-            }
-        )
-    described = [{"id": name, "shortDescription": {"text": rules.get(name, name)}} for name in names]
+        row = {"ruleId": name, "ruleIndex": names.index(name), "level": one.severity}
+        row["message"] = {"text": one.message + (f" ({one.hint})" if one.hint else "")}
+        row["locations"] = [{"physicalLocation": place}]
+        if one.fingerprint:
+            row["partialFingerprints"] = {"acorn/v1": one.fingerprint}
+        found.append(row)
+    described = [_described(name, rules.get(name, About(name))) for name in names]
     run = {
         "tool": {"driver": {"name": tool, "version": __version__, "rules": described}},
         "columnKind": "unicodeCodePoints",
@@ -155,12 +171,26 @@ def _sarif(results: Results, tool: str, rules: Mapping[str, str]) -> str:
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
+def _described(name: str, about: About) -> dict:
+    """A rule as SARIF describes it: GitHub shows `help` beside a finding and sorts by the score."""
+    rule = {"id": name, "shortDescription": {"text": about.title}}
+    if about.why:
+        rule["fullDescription"] = {"text": about.why}
+        elsewhere = f" The same elsewhere: {', '.join(about.links)}." if about.links else ""
+        rule["help"] = {"text": f"{about.why} {about.remedy}{elsewhere}"}
+    if about.level:
+        rule["defaultConfiguration"] = {"level": about.level}
+        rule["properties"] = {"tags": ["security"], "security-severity": SCORES[about.level]}
+    return rule
+
+
 def _uri(path: str) -> str:
+    """Bytes of a name that are no UTF-8 come out as they are: %E9."""
     pure = PurePath(path)
-    return pure.as_uri() if pure.is_absolute() else quote(pure.as_posix())
+    return pure.as_uri() if pure.is_absolute() else quote(os.fsencode(pure.as_posix()))
 
 
-def _junit(results: Results, tool: str, rules: Mapping[str, str]) -> str:
+def _junit(results: Results, tool: str, rules: Mapping[str, About]) -> str:
     failures = sum(any(one.severity != "note" for one in found) for _, found in results)
     head = f"name={quoteattr(tool)} tests={quoteattr(str(len(results)))} failures={quoteattr(str(failures))}"
     rows = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites {head}>", f"  <testsuite {head}>"]

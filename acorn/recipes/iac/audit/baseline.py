@@ -21,7 +21,8 @@ def load(path: Path) -> set[str]:
             f"there is no baseline {path}", f"acorn iac audit . --baseline {path} --update-baseline"
         ) from None
     except (OSError, ValueError) as error:
-        raise UserError(f"the baseline {path} can't be read: {str(error)[:200]}") from error
+        why = getattr(error, "strerror", None) or f"it is no JSON: {error}"
+        raise UserError(f"the baseline {path} can't be read: {why[:200]}") from error
     if not isinstance(found, dict) or found.get("version") != VERSION or not isinstance(found.get("findings"), list):
         raise UserError(f"{path} is no baseline of version {VERSION}", "write it anew with --update-baseline")
     return {str(one.get("fingerprint")) for one in found["findings"] if isinstance(one, dict)}
@@ -38,9 +39,12 @@ def save(path: Path, results: list[tuple[str, list[Row]]]) -> int:
     rows.sort(key=lambda row: (row["path"], row["rule"], row["fingerprint"]))
     text = json.dumps({"version": VERSION, "tool": "acorn iac audit", "findings": rows}, indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)
+    half = path.parent / f".{path.name}.{os.getpid()}"
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
     return len(rows)
 
 

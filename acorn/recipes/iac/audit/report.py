@@ -3,14 +3,22 @@
 from collections import Counter
 from collections.abc import Callable
 
-from acorn.recipes.iac.audit import UNREAD
+from acorn.recipes.iac.audit import LEVELS, UNREAD
 from acorn.recipes.iac.audit.rule import SEVERITIES
 from acorn.recipes.iac.audit.rules import rules
-from acorn.recipes.iac.results import visible
+from acorn.recipes.iac.results import About, visible
 from acorn.recipes.iac.validate.findings import Finding
 
 WIDTH = 140  # characters of a line of code that are shown
 WORDS = {"error": "high", "warning": "medium", "note": "low"}
+SKIPPED = {  # why a file was not looked at; the other names are those of the validator
+    "template": "A template, which can be audited once it is filled in",
+    "unreadable": "The file can't be read or parsed",
+    "kind": "What kind of code a file is can't be told",
+    "too-many": "There are more findings than are told",
+    "too-long": "The file is too long to be read",
+    "not-text": "The text holds characters that belong in no text",
+}
 COLOURS = {"high": "1;31", "medium": "1;33", "low": "1;36", "": "2"}
 
 Results = list[tuple[str, list[Finding]]]
@@ -79,3 +87,12 @@ def as_json() -> list[dict]:
     """Every rule, for programs."""
     keys = ("id", "title", "severity", "kinds", "why", "remedy", "links")
     return [{key: getattr(rule, key) for key in keys} for rule in rules().values()]
+
+
+def about() -> dict[str, About]:
+    """Every rule as other programs are told of it."""
+    skipped = {name: About(title) for name, title in SKIPPED.items()}
+    return skipped | {
+        rule.id: About(rule.title, rule.why, rule.remedy, LEVELS[rule.severity], rule.links)
+        for rule in rules().values()
+    }

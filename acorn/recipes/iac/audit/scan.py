@@ -6,7 +6,7 @@ asked for; everything else stands by itself. Beyond MANY files, several processe
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 from acorn.recipes.iac import kinds
@@ -24,6 +24,10 @@ class Row:
 
     finding: Finding
     fingerprint: str = ""  # empty for what could not be read: no baseline holds it
+
+    @property
+    def marked(self) -> Finding:
+        return replace(self.finding, fingerprint=self.fingerprint)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Finding:
     severity: str = "error"  # of SEVERITIES
     path: str = ""  # the file, where one look covers several
     hint: str = ""  # what to do about it
+    fingerprint: str = ""  # what stays the same when lines move, where there is one
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.message}" if self.line else self.message
