@@ -194,12 +194,12 @@ RULES = (
     Rule(
         "ACORN-AWS-089",
         "EKS secrets without encryption",
-        "medium",
+        "low",
         {
             "aws_eks_cluster": plain_secrets,
             "AWS::EKS::Cluster": must("EncryptionConfig"),
         },
-        "Secrets lie in etcd without a key of yours.",
+        "Amazon encrypts them with a key of its own since 1.28, which you can't withhold, rotate or log.",
         'Add encryption_config { resources = ["secrets"] provider { key_arn = ... } }.',
         ("CKV_AWS_58",),
     ),

@@ -11,6 +11,8 @@ from acorn.recipes.iac.audit.rules.kubernetes_pods import DANGEROUS, SOCKETS
 
 GRAVE = re.compile(r"(?:/|/etc|/root|/proc|/sys|/boot|/dev|/var/run|/run|/usr|/lib|/var/lib/docker|~/\.ssh|\$HOME)/?$")
 
+ANYBODYS = (7000, 7001, 8020)  # programs of one's own answer there as well: the image has to say what it is
+
 
 def mounts(item: Item) -> Iterator[tuple[tuple, str]]:
     """[(path, folder or file of the host)]"""
@@ -66,6 +68,8 @@ def published(item: Item) -> Iterator[Hit]:
                 continue
             target, address = parts[-1], parts[0] if len(parts) == 3 else ""
         if str(target).isdigit() and int(target) in SENSITIVE and address in ("", "0.0.0.0", "[::]", "::"):
+            if int(target) in ANYBODYS and SENSITIVE[int(target)].lower() not in str(item.body.get("image")).lower():
+                continue
             yield Hit(("ports", index), f"port {target} ({SENSITIVE[int(target)]}) answers on every address")
 
 
