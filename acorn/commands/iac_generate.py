@@ -57,7 +57,10 @@ class Generate:
             "valid": best.valid,
             "code": best.text if best.valid else None,
             "way": best.way,
+            "mended": best.mended,
             "candidates": len(answer.candidates),
+            "known": best.known,
+            "doubts": best.doubts,
             "not_in_code": [value.text for value in best.missing],
             "findings": [{"message": one.message, "line": one.line, "rule": one.rule} for one in best.findings],
             "rejected": None if best.valid else best.text,
@@ -90,9 +93,11 @@ def summary(answer, kind: str, seconds: float, out: Path | None) -> str:
     text = f"[valid {kind}, candidate {answer.candidates.index(best) + 1} of {n}, {seconds:.2f} s]"
     if out:
         text = f"wrote {out} {text}"
-    if absent := [value.text for value in best.missing]:
-        text += f"\nnot in it: {', '.join(absent)}"
-    return text
+    if best.known:
+        return "\n".join([text, *(f"not as asked: {one}" for one in best.doubts)])
+    text += "\nit is nothing that acorn knows by heart, so read it before you use it"
+    absent = [value.text for value in best.missing]
+    return f"{text}\nnot in it: {', '.join(absent)}" if absent else text
 
 
 def load(run: str, device: str, say):
@@ -107,7 +112,7 @@ def newest_run(runs: Path = Path("runs")) -> str:
 
     found = {}
     for path in runs.glob("*/*/run.toml"):
-        if read_toml(path).get("recipe") == "iac":
+        if str(read_toml(path).get("recipe")).partition("-")[0] == "iac":
             found[str(path.parents[1])] = max(path.stat().st_mtime, found.get(str(path.parents[1]), 0))
     if not found:
         raise UserError(f"no run in {runs}/ was taught to write infrastructure code", "acorn speedrun configs/cpu.toml")

@@ -10,7 +10,9 @@ from acorn.recipes.iac.grammar import Library
 
 ASKED = "Terraform: S3 bucket orders-x1, dev"
 GOOD = 'resource "aws_s3_bucket" "this" {\n  bucket = "orders-x1"\n}\n'
-OTHER = GOOD.replace("orders-x1", "the-x1")
+FULL = GOOD.replace("}", '  tags = {\n    Environment = "dev"\n  }\n}')  # all that was asked for
+OTHER = FULL.replace("orders-x1", "the-x1")
+NOBODY = 'resource "aws_ebs_volume" "this" {\n  availability_zone = "orders-x1"\n}\n'  # asks for
 BROKEN = 'resource "aws_s3_bucket" "this" {\n  buckett = "orders-x1"\n}\n'
 
 
@@ -21,14 +23,13 @@ def answer(*texts: str, samples: int = SAMPLES, library=None, kind: str = "terra
 
 
 def test_a_good_draft_is_enough():
-    engine, found = answer(GOOD.replace("}", '  tags = {\n    Environment = "dev"\n  }\n}'))
-    assert found.valid and found.best.way == "draft" and len(engine.calls) == 1
-    assert engine.calls == [(1, 1, [])]
+    engine, found = answer(FULL)
+    assert found.valid and found.best.way == "draft" and not found.best.doubts and engine.calls == [(1, 1, [])]
 
 
 def test_an_invalid_draft_is_drawn_again_under_the_grammar():
     engine, found = answer(BROKEN, GOOD, GOOD, library=Library(tokenizer()))
-    assert found.valid and found.best.text == GOOD and found.best.way == "grammar"
+    assert found.valid and found.best.way == "grammar"
     assert engine.calls[0] == (1, 1, []) and engine.calls[1] == (1, 1, [True])
 
 
@@ -38,14 +39,20 @@ def test_without_a_library_no_grammar_is_followed():
     assert all(not any(guides) for _, _, guides in engine.calls)
 
 
-def test_among_valid_ones_that_which_holds_what_was_asked_for_is_best():
-    _, found = answer(OTHER, OTHER, GOOD)
-    assert found.best.text == GOOD and "orders-x1" not in [value.text for value in found.best.missing]
+def test_among_valid_ones_that_which_does_what_was_asked_for_is_best():
+    _, found = answer(NOBODY, NOBODY, FULL)
+    assert found.best.text == FULL and not found.best.doubts
+
+
+def test_what_was_copied_wrongly_is_put_right():
+    engine, found = answer(OTHER)
+    assert found.best.mended and '"orders-x1"' in found.best.text and "the-x1" not in found.best.text
+    assert found.candidates[0].text == OTHER and len(engine.calls) == 1
 
 
 def test_valid_comes_before_complete():
-    _, found = answer(BROKEN, OTHER)
-    assert found.valid and found.best.text == OTHER
+    _, found = answer(BROKEN, NOBODY)
+    assert found.valid and found.best.text == NOBODY and not found.best.known
 
 
 def test_nothing_valid_says_what_is_wrong():
@@ -60,17 +67,15 @@ def test_a_reply_that_was_cut_off_is_not_valid():
 
 
 def test_many_requests_go_together_and_only_the_open_ones_on():
-    engine = Parrot(["one", GOOD], ["two", BROKEN])
-    first, second = write(engine, [Ask("one", "terraform"), Ask("two", "terraform")], 4)
+    engine = Parrot([ASKED, FULL], ["two", BROKEN])
+    first, second = write(engine, [Ask(ASKED, "terraform"), Ask("two", "terraform")], 4)
     assert [call[0] for call in engine.calls] == [2, 1] and first.valid and not second.valid
 
 
-def test_ticks_count_every_request_once():
-    done = []
-    write(
-        Parrot(["one", GOOD], ["two", BROKEN]), [Ask("one", "terraform"), Ask("two", "terraform")], 4, tick=done.append
-    )
-    assert sum(done) == 2
+def test_drafts_that_were_drawn_before_are_not_drawn_again():
+    engine = Parrot([ASKED, FULL], ["two", GOOD])
+    first, second = write(engine, [Ask(ASKED, "terraform"), Ask("two", "terraform")], 4, drafts=[FULL, BROKEN])
+    assert first.best.way == "draft" and second.best.way == "sample" and engine.calls == [(1, 3, [])]
 
 
 @pytest.mark.parametrize("samples", range(1, 20))

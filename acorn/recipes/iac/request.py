@@ -102,10 +102,10 @@ def sentences() -> list[tuple[list[str], set[str]]]:
     rng, found = Random("sentences"), []
     for intent, kind in PAIRS:
         texts, drawn = [], set()
-        for split in ("train", "train", "test", "test"):
+        for _ in range(4):
             p = intent.draw(rng, "train", kind)
             drawn |= {text.strip(EDGE).lower() for text in leaves(p)}
-            texts.append(intent.describe(p, kind, intent.phrasing(rng, split)))
+            texts.append(intent.describe(p, kind, intent.phrasing(rng, "train")))
         found.append((texts, drawn))
     return found
 
@@ -134,7 +134,7 @@ def vocabulary() -> frozenset[str]:
         templates.update(re.split(r"[\[\]| ]", text))
     for (intent, _), (texts, own) in zip(PAIRS, sentences()):
         drawn |= own
-        for template in (*intent.templates["train"], *intent.templates["held"]):
+        for template in intent.templates["train"]:
             templates.update(re.sub(r"\{\w+\}|[\[\]<>|;]", " ", template).split())
         found.update(word for text in texts for word in text.split() if not INSIDE.search(word.strip(EDGE)))
     plain = {word.strip(EDGE + '"()=').lower() for word in templates}

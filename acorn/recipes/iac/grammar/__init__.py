@@ -3,36 +3,44 @@ What constrains decoding: a grammar for a request, made of what the schemas of i
 types that the request is about. Which these are is read off the drafts that failed, and off the intents that are near.
 
     rules, hcl, yamls, docker    writing a grammar
-    terraform, kubernetes        the grammar of a kind, from its schemas
+    terraform, kubernetes ...    the grammar of a kind, from its schemas
 """
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from acorn.recipes.iac import request
-from acorn.recipes.iac.grammar import docker, kubernetes, terraform
-from acorn.recipes.iac.grammar.rules import known
+from acorn.recipes.iac.grammar import ansible, cloudformation, compose, crossplane, docker, kubernetes, terraform
+from acorn.recipes.iac.grammar.rules import DIGITS, EVERYTHING, HOLE, Known, known, longest_first
 
 if TYPE_CHECKING:
     from acorn.infer.constrain import Compiled, Guide
     from acorn.recipes.iac.generate import Ask
 
-# kind -> (texts about the request, pattern of known words) -> grammar, or "" where the texts name nothing that is known
-KINDS: dict[str, Callable[[list[str], str], str]] = {
+# kind -> (texts about the request, what may stand in the answer) -> grammar; "" where the texts name nothing known
+KINDS: dict[str, Callable[[list[str], Known], str]] = {
     "terraform": terraform.text,
     "kubernetes": kubernetes.text,
-    "dockerfile": lambda texts, words: docker.text(words),
+    "cloudformation": cloudformation.text,
+    "ansible": ansible.text,
+    "crossplane": crossplane.text,
+    "compose": compose.text,
+    "dockerfile": lambda texts, known: docker.text(known),
 }
 KEPT = 64  # grammars
+DRAWS = 32  # answers to an intent that are looked at
 WORD = re.compile(r"[A-Za-z0-9]+")
+NUMBER = re.compile(r"[0-9]+")
+KEY = re.compile(r'^ *(?:- )?"?([A-Za-z_][\w./:-]*)"?(?: += |:(?: |$))', re.MULTILINE)
 # what stands in quotes; in YAML behind a colon or a dash; in a Dockerfile behind an instruction
 STRING = re.compile(
     r'"((?:[^"\\\n]|\\.)*)"|(?:: |^ *- (?![\w./-]+:(?: |$))|^[A-Z]+ |=)([^"\s{\[][^"\n]*)$', re.MULTILINE
 )
+INSTRUCTION = re.compile(r"^[A-Z]+ (?:CMD )?(\S.*)$", re.MULTILINE)
 SENTENCE = frozenset(  # what holds a sentence together, and is no name
     "a an and are as at be by call called can could create do for from get give has have how i in is it its let lets "
     "make me my name named need needs of on or our please set should so that the their them there they this to up use "
@@ -61,8 +69,7 @@ class Library:
             return None
         near = request.nearest(ask.request, ask.kind, 2)
         texts = [*drafts, *(text for intent, kind in near for text in samples(intent.name, kind).texts)]
-        words = known_words(ask.request, near) if copy else ""
-        grammar = KINDS[ask.kind](texts, words)
+        grammar = KINDS[ask.kind](texts, asked_for(ask.request, near) if copy else EVERYTHING)
         return self.compile(grammar).begin if grammar else None
 
     def compile(self, grammar: str) -> "Compiled":
@@ -73,32 +80,51 @@ class Library:
         return self.compiled[grammar]
 
 
-def known_words(text: str, near: list[tuple]) -> str:
-    """A pattern for what strings in the answer to a request can be, or "" if nothing is known of such answers."""
+def asked_for(text: str, near: list[tuple]) -> Known:
+    """What may stand in the answer to a request: what it says, and what answers to such requests always have."""
+    if not near:
+        return EVERYTHING
     found = [samples(intent.name, kind) for intent, kind in near]
     talk = set().union(*(request.bag(intent, kind) for intent, kind in near))
-    words = {word for one in found for word in one.words}
-    return known(said(text, talk), words, {text for one in found for text in one.strings}) if near else ""
+    values = {value for one in found for value in one.values}
+    names = said(text, talk, values)
+    if not names:
+        return EVERYTHING
+    strings = known(names, {string for one in found for string in one.strings})
+    keys = known(names, {key for one in found for key in one.keys})
+    numbers = {number for one in found for number in one.numbers} | set(NUMBER.findall(text)) | {"0", "1"}
+    return Known(strings, keys, f"/{'|'.join(sorted(numbers, key=len, reverse=True))}/", frozenset(tokens_of(text)))
 
 
-def said(text: str, talk: set[str]) -> set[str]:
-    """The words of a request that can be part of a name, also as names in other styles write them."""
-    found = set()
-    for one in text.split():
-        words = [word for word in WORD.findall(one) if word.lower() not in SENTENCE]
-        if request.INSIDE.search(one.strip(request.EDGE)) or (words and words[0].lower() not in talk):
+def tokens_of(text: str) -> list[str]:
+    return [token for one in re.split(r'[\s",;()=]+', text) if (token := one.strip(request.EDGE))]
+
+
+def said(text: str, talk: set[str], values: Iterable[str] = ()) -> set[str]:
+    """The names and numbers of a request, also as other styles write them. values: words that are surely such."""
+    found = {word for quoted in re.findall(r'"([^"\n]*)"', text) for word in quoted.split()}
+    values = set(values)
+    for token in tokens_of(text):
+        sure = token in values or request.INSIDE.search(token) or (token.isupper() and len(token) > 2)
+        if sure or token.lower() not in talk | SENTENCE:
+            words = WORD.findall(token)
             camel = "".join(word[:1].upper() + word[1:] for word in words)
-            found |= {form for word in words for form in (word, word.lower(), word.upper(), word.capitalize())}
-            found |= {camel, camel[:1].lower() + camel[1:], "".join(words).lower()}
-    return found
+            found |= {token, token.lower(), token.upper(), token.capitalize(), token.lower() + "s"}
+            found |= {camel, camel[:1].lower() + camel[1:], "_".join(words), "".join(words).lower()}
+    return found - {""}
 
 
 class Samples(NamedTuple):
-    """Answers to an intent with different parameters; the strings and the words that come back in them."""
+    """
+    Answers to an intent with different parameters. strings: those in them, with HOLE for what the request said and
+    DIGITS for other numbers; without holes only those that come back. keys, numbers: those that come back.
+    """
 
     texts: list[str]
     strings: frozenset[str]
-    words: frozenset[str]
+    keys: frozenset[str]
+    numbers: frozenset[str]
+    values: frozenset[str]  # of parameters
 
 
 @cache
@@ -106,8 +132,32 @@ def samples(name: str, kind: str) -> Samples:
     from acorn.recipes.iac.intents import INTENTS
 
     rng, intent = Random(f"samples {name}"), INTENTS[name]
-    texts = [intent.render(intent.draw(rng, "train", kind), kind) for _ in range(32)]
-    strings = Counter(string for text in texts for string in {a or b for a, b in STRING.findall(text)})
-    words = Counter(word for text in texts for word in set(WORD.findall(text)))
-    again = frozenset(string for string, count in strings.items() if count > 1)
-    return Samples(texts, again, frozenset(word for word, count in words.items() if count > 3))
+    talk, texts, values = request.bag(intent, kind), [], set()
+    strings, keys, numbers = Counter(), Counter(), Counter()
+    for _ in range(DRAWS):
+        p = intent.draw(rng, "train", kind)
+        text = intent.render(p, kind)
+        own = {*request.leaves(p), *(key for one in p.values() if isinstance(one, dict) for key in one)}
+        names = longest_first(said(intent.describe(p, kind, intent.phrasing(rng, "train")), talk, own))
+        values |= own
+        texts.append(text)
+        found = {a or b for a, b in STRING.findall(text)} | set(INSTRUCTION.findall(text))
+        strings.update({opened(string, names) for string in found})
+        keys.update({opened(key, names) for key in KEY.findall(text)})
+        numbers.update(set(NUMBER.findall(text)))
+    kept = [one for one, n in strings.items() if HOLE in one or "${" in one or (n > 1 and one not in values)]
+    often = [one for one, n in keys.items() if HOLE in one or (n > 1 and one not in values)]
+    always = [number for number, n in numbers.items() if n > DRAWS // 4]
+    return Samples(texts, frozenset(kept), frozenset(often), frozenset(always), frozenset(values))
+
+
+def opened(text: str, names: list[str]) -> str:
+    """A string with HOLE for every name in it (the longest first), and DIGITS for what numbers are left."""
+    for name in names:
+        at = text.find(name)
+        while at >= 0:
+            end = at + len(name)
+            if not text[at - 1 : at].isalnum() and not text[end : end + 1].isalnum():
+                text, end = text[:at] + HOLE + text[end:], at + 1
+            at = text.find(name, end)
+    return NUMBER.sub(DIGITS, text) if HOLE in text or "." in text else text

@@ -1,6 +1,6 @@
 """Dockerfiles: stages that begin with FROM, and their instructions."""
 
-from acorn.recipes.iac.grammar.rules import Rules
+from acorn.recipes.iac.grammar.rules import EVERYTHING, Known, Rules
 
 PATH = r"[a-z0-9]+([._-][a-z0-9]+)*"
 WORD = r"[^ \"'\\\x00-\x1f\x7f]+"
@@ -29,12 +29,12 @@ TERMINALS = {
 }
 
 
-def text(known: str = "") -> str:
-    """A grammar. known: a pattern that names and commands have to fit as well."""
+def text(known: Known = EVERYTHING) -> str:
+    """A grammar. known: what names and commands may be."""
     rules = Rules()
     rules.lines = [f"{name}: {made}" for name, made in RULES.items()]
     for name, pattern in TERMINALS.items():
-        rules.terminal(name, f"{pattern} & KNOWN" if known and name != "PORT" else pattern)
-    if known:
-        rules.terminal("KNOWN", known)
+        rules.terminal(name, f"{pattern} & KNOWN" if known.strings and name != "PORT" else pattern)
+    if known.strings:
+        rules.terminal("KNOWN", known.strings)
     return rules.text('stage ("\\n" stage)*')

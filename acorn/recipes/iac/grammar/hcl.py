@@ -6,7 +6,7 @@ provider's schema has. Beside them variables, outputs, locals, providers and mod
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
-from acorn.recipes.iac.grammar.rules import Entry, Rules, either, quoted
+from acorn.recipes.iac.grammar.rules import Entry, Known, Rules, either, quoted
 
 DEEPEST = 8  # blocks, maps and lists in one another
 ANY = "a"
@@ -54,7 +54,7 @@ class Hcl:
     """
     resources, data: {type: Block}. names: what may stand after `var.`, `local.` and so on, {"var": {"region"}}
     labels: of resources that expressions may name beside `this`. loops: count, each, where one of them is used. known:
-    a pattern that every string has to fit as well.
+    what strings and numbers may be. likely: arguments that are kept where there are too many.
     """
 
     def __init__(
@@ -64,12 +64,13 @@ class Hcl:
         names: Mapping[str, Iterable[str]],
         labels: Iterable[str],
         loops: Iterable[str],
-        known: str,
+        known: Known,
+        likely: Iterable[str],
     ):
         self.resources, self.data, self.names, self.known = resources, data, names, known
         self.loops = [{"count": r"count\.index", "each": r"each\.(key|value)"}[word] for word in sorted(loops)]
         self.labels = sorted({"this", *labels})
-        self.rules = Rules()
+        self.rules = Rules(likely)
 
     def text(self) -> str:
         rules = self.rules
@@ -112,10 +113,10 @@ class Hcl:
                     value = f'EQUALS {self.value(type_, depth)} "\\n"'
                     if type_ == ANY and name not in ("default", "value") and depth < DEEPEST:
                         value = f"({value} | {self.free(depth)})"  # it may also be written as a block
-                    found.append(Entry(f'"\\n"? {quoted(indent + name)} {value}', needed))
+                    found.append(Entry(f'"\\n"? {quoted(indent + name)} {value}', needed, name=name))
             for name, (inside, needed, several) in blocks.items() if depth < DEEPEST else ():
                 text = self.nested((key, name), name, inside, depth)
-                found.append(Entry(f'"\\n"? {text}', needed, several))
+                found.append(Entry(f'"\\n"? {text}', needed, several, name))
             return found
 
         return self.rules.entries(("body", key), entries)
@@ -209,18 +210,21 @@ class Hcl:
         reference = f"({'|'.join([*things, *self.loops])})"
         text = r"([^\"\\\x00-\x1f$%\x7f]|\\[\"\\nt]|\$[^{\"\\\x00-\x1f\x7f$%])"
         add("REFERENCE", f"/{reference}/")
-        add("PLAIN", rf"/\"{text}*\"/" + (" & KNOWN" if self.known else ""))
-        add("MIXED", rf"/\"{text}*(\$\{{{reference}\}}{text}*)+\"/")
+        add("PLAIN", rf"/\"{text}*\"/" + (" & KNOWN" if self.known.strings else ""))
+        add("MIXED", rf"/\"{text}*(\$\{{{reference}\}}{text}*)+\"/" + (" & KNOWN" if self.known.strings else ""))
         add("STRING", "PLAIN | MIXED")
-        if self.known:
-            add("KNOWN", self.known)
+        if self.known.strings:
+            add("KNOWN", self.known.strings)
         add("OUTSIDE", f"/{outside}/")
-        add("NUMBER", r"/-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?/")
+        add("NUMBER", self.known.numbers or r"/-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?/")
         add("SIGN", '" + " | " - " | " * "')
         add("BOOL", '"true" | "false"')
         add("LABEL", r"/[a-z][a-z0-9_]{0,40}/")
         add("NAME", r"/[A-Za-z_][A-Za-z0-9_-]{0,60}/")
-        add("KEY", r"NAME | /\"[^\"\\\x00-\x1f$%\x7f]+\"/")
+        if self.known.keys:
+            add("KNOWNKEY", self.known.keys)
+        either_ = r"NAME | /\"[^\"\\\x00-\x1f$%\x7f]+\"/"
+        add("KEY", f"({either_}) & KNOWNKEY" if self.known.keys else either_)
         add("EQUALS", r"/ {1,48}= /")
 
     @staticmethod

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 
+from acorn.recipes.iac.grammar.rules import EVERYTHING, Known, likely
 from acorn.recipes.iac.grammar.yamls import Yaml
 from acorn.recipes.iac.validate.kubernetes_schema import schemas
 
@@ -30,10 +31,10 @@ METADATA = {
 }
 
 
-def text(texts: list[str], known: str = "") -> str:
+def text(texts: list[str], known: Known = EVERYTHING) -> str:
     found = dict.fromkeys(head for one in texts for head in HEAD.findall(one))
     documents = [document for version, kind in found if (document := of(version, kind))]
-    return Yaml(resolve, known, SPECIAL).text(documents) if documents else ""
+    return Yaml(resolve, known, SPECIAL, likely=likely(texts)).text(documents) if documents else ""
 
 
 @cache

@@ -4,13 +4,14 @@ import re
 
 from acorn.recipes.iac import schemas
 from acorn.recipes.iac.grammar.hcl import Block, Hcl
+from acorn.recipes.iac.grammar.rules import EVERYTHING, Known, likely
 
 HEAD = re.compile(r'^(resource|data|variable|module) "([A-Za-z0-9_-]+)"(?: "([A-Za-z0-9_-]+)")?', re.MULTILINE)
 LOCAL = re.compile(r"^  ([A-Za-z_][\w-]*) += ", re.MULTILINE)
 NAMED = {"variable": "var", "module": "module"}
 
 
-def text(texts: list[str], known: str = "") -> str:
+def text(texts: list[str], known: Known = EVERYTHING) -> str:
     types: dict[str, dict[str, Block]] = {"resource": {}, "data": {}}
     names: dict[str, set[str]] = {}
     labels = set()
@@ -27,7 +28,7 @@ def text(texts: list[str], known: str = "") -> str:
     ):
         names.setdefault("local", set()).update(LOCAL.findall(inside))
     loops = {word for word in ("count", "each") if any(f"{word}." in one for one in texts)}
-    return Hcl(types["resource"], types["data"], names, labels, loops, known).text()
+    return Hcl(types["resource"], types["data"], names, labels, loops, known, likely(texts)).text()
 
 
 def block(word: str, type_: str) -> Block | None:

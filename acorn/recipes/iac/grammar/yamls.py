@@ -3,46 +3,51 @@ YAML as render/manifest.py lays it out, by a JSON schema. Indentation is not con
 schema fixes are: there is a rule for each part of the schema at each depth where it can stand.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 
-from acorn.recipes.iac.grammar.rules import Entry, Rules, either, quoted
+from acorn.recipes.iac.grammar.rules import EVERYTHING, Entry, Known, Rules, either, quoted
 from acorn.recipes.iac.render.manifest import scalar
 
 DEEPEST = 14  # levels of indentation
 SCALARS = {"string": "STRING", "integer": "INTEGER", "number": "NUMBER", "boolean": "BOOLEAN", "null": "NULL"}
+BAD = r"\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}\x{feff}\x{fffe}\x{ffff}"  # what YAML does not take as it is
 MEANING = r"/(?i:true|false|yes|no|on|off|null|y|n)/"
 PATTERNS = {
     # what render.manifest writes without quotes
-    "PLAIN": r"/[A-Za-z\/]([A-Za-z0-9_.\/@*+-]|:[A-Za-z0-9_.\/@*+-])*( [A-Za-z0-9_.\/@+-]+)*|[0-9]+[A-Za-z]+/ "
+    "PLAIN": r"/[A-Za-z\/]([A-Za-z0-9_.\/@*+-]|:{1,3}[A-Za-z0-9_.\/@*+-])*( [A-Za-z0-9_.\/@+-]+)*|[0-9]+[A-Za-z]+/ "
     rf"& ~{MEANING}",
-    "QUOTED": r"/\"([^\"\\\x00-\x1f\x7f]|\\[\"\\nt])*\"/",
+    "QUOTED": rf"/\"([^\"\\{BAD}]|\\[\"\\nt])*\"/",
     "STRING": "PLAIN | QUOTED",
     "INTEGER": r"/-?(0|[1-9][0-9]{0,14})/",
     "NUMBER": r"/-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?/",
     "BOOLEAN": '"true" | "false"',
     "NULL": '"null"',
     "KEY": rf"/[A-Za-z_][A-Za-z0-9_.\/-]{{0,80}}/ & ~{MEANING}",
-    "TEXT": r"/[^ \n\x00-\x1f\x7f][^\n\x00-\x1f\x7f]*/",
+    "TEXT": rf"/[^ {BAD}][^{BAD}]*/",
 }
-VALUES = ("NAME", "LABELLED")  # terminals of special schemas that are values, no keys or numbers
+VALUES = ("NAME", "LABELLED", "IMAGE", "PORT", "MOUNT", "PERIOD")  # terminals of special schemas that are values
 ANY = {"type": ["string", "integer", "boolean", "object", "array"]}
 
 
 class Yaml:
     """
     resolve: what a $ref stands for. special: names of terminals with patterns of their own, which a schema asks for by
-    {"type": "string", "terminal": NAME}. known: a pattern that every string has to fit as well.
+    {"type": "string", "terminal": NAME}. known: what strings and numbers may be.
+    everywhere: a terminal that may stand for any value. likely: keys that are kept where there are too many.
     """
 
     def __init__(
         self,
         resolve: Callable[[str], dict],
-        known: str = "",
+        known: Known = EVERYTHING,
         special: dict[str, str] | None = None,
+        everywhere: str = "",
+        likely: Iterable[str] = (),
         deepest: int = DEEPEST,
     ):
         self.resolve, self.known, self.special, self.deepest = resolve, known, special or {}, deepest
-        self.rules = Rules()
+        self.everywhere = everywhere
+        self.rules = Rules(likely)
 
     def text(self, schemas: list[dict]) -> str:
         """A grammar of documents that each fit one of the schemas, with --- between them."""
@@ -57,10 +62,18 @@ class Yaml:
     def finish(self, start: str) -> str:
         for name, pattern in {**PATTERNS, **self.special}.items():
             self.rules.terminal(name, pattern)
-        if self.known:
-            self.rules.terminal("KNOWN", self.known)
+        for name in [name for name in self.rules.terminals if name.endswith("COLON")]:
+            self.rules.terminals[name] = self.rules.terminals.pop(name)  # after what they are made of
+        if self.known.numbers:
+            self.rules.terminals |= {"INTEGER": self.known.numbers, "NUMBER": self.known.numbers}
+        if self.known.strings:
+            self.rules.terminal("KNOWN", self.known.strings)
             for name in ("PLAIN", "QUOTED", "TEXT", *(name for name in self.special if name in VALUES)):
                 self.rules.terminal(name, f"{self.rules.terminals[name]} & KNOWN")
+        if self.known.keys:
+            self.rules.terminal("KNOWNKEY", self.known.keys)
+            for name in {"KEY", "LABEL", "LOGICAL", "NAMED"} & self.rules.terminals.keys():
+                self.rules.terminal(name, f"{self.rules.terminals[name]} & KNOWNKEY")
         return self.rules.text(start)
 
     def followed(self, schema: dict | bool, key: Hashable) -> tuple[dict, Hashable]:
@@ -89,6 +102,8 @@ class Yaml:
             part, below = self.followed(part, (key, "of", i))
             if part.keys() - {"required", "not", "description"}:  # those only narrow what the rest allows
                 found += self.forms(part, below, depth)
+        if self.everywhere and not schema.get("keys"):
+            found.append(f'" " {self.everywhere} "\\n"')
         types = types_of(schema)
         if "string" in types and "terminal" not in schema and depth < self.deepest:
             found.append(f'" |\\n" ("{"  " * depth}" TEXT "\\n")+')
@@ -99,13 +114,14 @@ class Yaml:
         if "object" in types:
             if not schema.get("required"):
                 found.append('" {}\\n"')
-            if depth < self.deepest:
+            if depth < self.deepest and not nothing(schema):
                 found.append(f'"\\n" {self.object(schema, key, depth)}::0x0')
         return found or ['" " STRING "\\n"']
 
     def scalars(self, schema: dict) -> list[str]:
         if "const" in schema or "enum" in schema:
             values = [schema["const"]] if "const" in schema else schema["enum"]
+            values = [value for value in values if str(value) in self.known.tokens] or values
             return [
                 quoted(scalar(value))
                 for value in values
@@ -124,13 +140,16 @@ class Yaml:
             found = []
             for name, below in schema.get("properties", {}).items():
                 line = quoted(f"{indent}{scalar(name)}:")
-                found.append(Entry(f"{line} {self.value(below, (key, name), depth + 1)}", name in needed))
-            other = schema.get("additionalProperties", not schema.get("properties"))
-            patterns = schema.get("patternProperties", {})
+                value = self.value(below, (key, name), depth + 1)
+                found.append(Entry(f"{line} {value}", name in needed, name=name))
+            patterns = patterns_of(schema)
+            other = schema.get("additionalProperties", not schema.get("properties") and not patterns)
             for i, below in enumerate([other] * (other is not False) + list(patterns.values())):
                 word = schema.get("keys", "KEY")
                 value = self.value(below, (key, "*", i), depth + 1)
-                found.append(Entry(f'"{indent}" {word} ":" {value}', repeats=True))
+                # the colon belongs to the token, or else a plain word with colons in it would be read on
+                colon = self.rules.terminal(f"{word}COLON", f'{word} ":"')
+                found.append(Entry(f'"{indent}" {colon} {value}', repeats=True))
             return found
 
         return self.rules.entries(("object", key, depth), entries)
@@ -146,16 +165,29 @@ class Yaml:
 
         def make() -> str:
             found = [f'"{indent}- " {one} "\\n"' for one in self.scalars(schema)]
+            found += [f'"{indent}- " {self.everywhere} "\\n"'] if self.everywhere else []
             for i, part in enumerate(schema.get("anyOf", []) + schema.get("oneOf", [])):
                 found.append(self.item(part, (key, "of", i), depth))
-            if "object" in types_of(schema) and depth < self.deepest:
+            if "object" in types_of(schema) and depth < self.deepest and not nothing(schema):
                 rule = self.object(schema, key, depth + 1)
                 for entry, bit in self.rules.bits.get(("object", key, depth + 1), []):
-                    first = entry.text.replace(f'"{indent}  ', f'"{indent}- ', 1)
-                    found.append(f"{first} {rule}::{hex(0 if bit is None else 1 << bit)}")
+                    # the dash is a token of its own: a plain word may stand there as well
+                    line = entry.text.replace(f'"{indent}  " ', f'"{indent}- " ', 1)
+                    first = line.replace(f'"{indent}  ', f'"{indent}- " "', 1)
+                    found.append(f"{first} {rule}::{hex(1 << bit)}")
             return either(found) if found else f'"{indent}- " STRING "\\n"'
 
         return self.rules.of(("item", key, depth), make)
+
+
+def nothing(schema: dict) -> bool:
+    """Is it an object in which nothing can stand?"""
+    return not schema.get("properties") and schema.get("additionalProperties") is False and not patterns_of(schema)
+
+
+def patterns_of(schema: dict) -> dict[str, dict]:
+    """Patterns of keys, without those of extensions, which no model should make up."""
+    return {word: one for word, one in schema.get("patternProperties", {}).items() if word != "^x-"}
 
 
 def types_of(schema: dict) -> list[str]:
