@@ -39,6 +39,7 @@ COMMANDS = {
     "export gguf": ("acorn.commands.export:Gguf", "a run -> a GGUF file for llama.cpp and Ollama"),
     "iac generate": ("acorn.commands.iac_generate:Generate", "write code that was asked for in words, validated"),
     "iac corpus": ("acorn.commands.iac_corpus:Corpus", "a training corpus out of folders, archives, repositories"),
+    "iac translate": ("acorn.commands.iac_translate:Translate", "write code of one kind in another, validated"),
     "iac validate": ("acorn.commands.iac_validate:Validate", "check infrastructure code; exit code 1 with findings"),
     "iac schema": ("acorn.commands.iac_schema:Schema", "what is known of providers: list, show TYPE, build"),
     "iac audit": ("acorn.commands.iac_audit:Audit", "look for what is unsafe in infrastructure code; for CI too"),
