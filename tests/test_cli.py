@@ -52,7 +52,8 @@ def say(acorn, monkeypatch):
         (["zzz"], "error: no command 'zzz'.\n  try: acorn --help\n"),
         (["--depth", "4"], "error: no command '--depth'.\n  try: acorn --help\n"),
         (["train", "bse"],
-         "error: acorn train has no command 'bse'. Did you mean base? It has: base, mid, sft, rl\n  try: acorn train --help\n"),
+         "error: acorn train has no command 'bse'. Did you mean base? It has: base, mid, sft, rl\n"
+         "  try: acorn train --help\n"),
         (["data", "--json"],
          "error: acorn data has no command '--json'. It has: import, preview, clean, download, stats\n"
          "  try: acorn data --help\n"),

@@ -70,6 +70,8 @@ def base_stage(config: Base, place: Runtime):
     if config.init:
         if config.arch != "nano" or config.n_embd or config.n_head or config.bigram:
             raise UserError(f"--init {config.init}: the shape is that of the weights, no other can be asked for")
+        if config.induction:
+            raise UserError(f"--induction is for new weights, and --init {config.init} has its own")
         start = checkpoint.resolve_run(config.init, say=print if place.first else None)
         first, tokenizer, _ = checkpoint.load_checkpoint(start)
         config = dataclasses.replace(config, block_size=row_length(config.block_size, first.config, place))

@@ -29,6 +29,7 @@ class Base:
     block_size: int | None = None  # context in tokens (default: by depth; with --init theirs, within reason)
     batch_tokens: int | None = None  # tokens of one optimizer step (default: by horizon)
     micro_rows: int | None = None  # rows of one forward on one device (default: by depth)
+    induction: bool = False  # begin with attention heads that copy; small nano models learn to use names far sooner
     bigram: int = 0  # rows of a hashed bigram table; helps small nano models, cannot be exported
     bias: bool = True  # biases in a gpt2's matrices and norms
     dropout: float | None = None  # of a gpt2 (default: that of the weights it starts from, or none)

@@ -7,6 +7,7 @@ from acorn import checkpoint, runtime
 from acorn.errors import UserError
 from acorn.model import build, kind_of
 from acorn.model.gpt2 import GPT2Config
+from acorn.model.induction import begin_with_induction
 from acorn.model.llama import LlamaConfig
 from acorn.model.lora import Lora, add_lora
 from acorn.model.nano import NanoConfig
@@ -35,7 +36,12 @@ def shape_of(config, p: Plan, vocab_size: int):
 def new_model(config, p: Plan, vocab_size: int, place: Runtime):
     """A fresh model of that shape, on its device."""
     model = build(config.arch, shape_of(config, p, vocab_size))
-    model.init_weights(runtime.seed_everything(config.seed))
+    generator = runtime.seed_everything(config.seed)
+    model.init_weights(generator)
+    if config.induction:
+        if config.arch != "nano":
+            raise UserError(f"--induction is nano's alone, not {config.arch}'s")
+        begin_with_induction(model, generator)
     return ready(model, config, place)
 
 
