@@ -114,7 +114,7 @@ class Eval:
 
     def names(self, home: Path, path: Path) -> list[str]:
         from acorn.evals.tasks import CHOICES, task_names
-        from acorn.recipes import RECIPES
+        from acorn.recipes import RECIPES, TASKS
 
         if self.tasks is None:
             data = self.data or home / "data"
@@ -126,7 +126,7 @@ class Eval:
         else:
             asked = [name.strip() for name in self.tasks.split(",") if name.strip()]
             names = [one for name in asked for one in GROUPS.get(name, (name,))]
-            known = ["bpb", "core", *GROUPS, *RECIPES, *task_names(), *(f"{name}-letter" for name in CHOICES)]
+            known = ["bpb", "core", *GROUPS, *RECIPES, *TASKS, *task_names(), *(f"{name}-letter" for name in CHOICES)]
             for name in names:
                 if name not in known:
                     there = f"There is: {', '.join(known)}"
@@ -166,12 +166,16 @@ class Eval:
         from acorn.commands.tasks import find_task
         from acorn.evals.examples import score_examples
         from acorn.evals.likelihood import score_letters, score_likelihood
+        from acorn.evals.task import Measure
         from acorn.evals.tasks import CHOICES, FILES
         from acorn.infer.engine import Engine
         from acorn.infer.tools import run_tool
 
         plain = name.removesuffix("-letter")
         task = find_task(plain, self.task_data, self.unsafe_exec)
+        if isinstance(task, Measure):
+            measure = task.measure
+            return {name: lambda model, tokenizer, place, bars: measure(self.n, self.seed, bars.start(name, self.n))}
         count = (self.limit or sys.maxsize) if plain in FILES else self.n
         examples = task.examples("test", self.seed, count)
         if not examples:

@@ -1,7 +1,6 @@
 """acorn iac audit"""
 
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -46,9 +45,11 @@ class Audit:
     explain: bool = False  # say why and what to do at every finding, with the same checks elsewhere
     fix: bool = False  # show patches, each of them validated and audited again, as a diff
     write: bool = False  # with --fix: write the patched files
-    run_name: Annotated[str, tyro.conf.arg(name="run", metavar="RUN")] = ""  # a model that is asked for more patches
+    run_name: Annotated[str, tyro.conf.arg(name="run", metavar="RUN")] = (
+        ""  # a model that says what code is, and patches
+    )
     checkov: bool = False  # add what checkov finds (the Python package checkov)
-    list_rules: bool = False  # show every rule and stop
+    list_rules: bool = False  # show the rules (of --rule and --severity; with --explain, why and what to do) and stop
     jobs: int = 0  # processes (default: one a core, where there are many files)
 
     def run(self) -> int:
@@ -56,7 +57,8 @@ class Audit:
 
         self.settle()
         if self.list_rules:
-            text = json.dumps(report.as_json(), indent=1) + "\n" if self.json else report.listing()
+            listed = report.listed(self.chosen(), LEVEL[self.severity])
+            text = report.as_json(listed) if self.json else report.listing(listed, self.explain)
             iac.write(text, self.out)
             return 0
         form = iac.form(self.json, self.sarif, self.junit)
@@ -69,21 +71,35 @@ class Audit:
         known = 0
         if self.baseline:
             found, known = baseline.new(found, baseline.load(self.baseline))
-        if self.fix or self.run_name:
-            return self.patch(found)
         least = LEVEL[self.severity]
-        results = [
-            (path, [row.marked for row in rows if not row.fingerprint or ORDER[row.finding.severity] >= least])
+        found = [
+            (path, [row for row in rows if not row.fingerprint or ORDER[row.finding.severity] >= least])
             for path, rows in found
         ]
-        self.show(results, form, known)
+        if self.fix:
+            return self.patch(found)
+        results = [(path, [row.marked for row in rows]) for path, rows in found]
+        iac.write(self.ask(found, results, known) if self.run_name else self.shown(results, form, known), self.out)
         return self.code([one for _, rows in results for one in rows])
+
+    def ask(self, found: list, results: list, known: int) -> str:
+        """The report with what a model says of the code, then the patches that hold."""
+        from acorn.commands import iac_audit_fix
+
+        engine, job = iac_audit_fix.load(self.run_name), iac_audit_fix.Job(self.kind, self.chosen(), self.root())
+        said = iac_audit_fix.explanations(found, job, engine)
+        with progress(len(found)) as tick:
+            diff = iac_audit_fix.patches(found, job, engine, False, tick)
+        return self.shown(results, "text", known, said) + (f"\n{diff}" if diff else "")
 
     def patch(self, found: list) -> int:
         """Show the patches; the exit code is about what is left when they are written."""
         from acorn.commands import iac_audit_fix
 
-        diff, _ = iac_audit_fix.run(found, self.kind, self.chosen(), self.root(), self.run_name, self.write)
+        job = iac_audit_fix.Job(self.kind, self.chosen(), self.root())
+        engine = iac_audit_fix.load(self.run_name) if self.run_name else None
+        with progress(len(found)) as tick:
+            diff = iac_audit_fix.patches(found, job, engine, self.write, tick)
         iac.write(diff, self.out)
         left = self.scan() if self.write else found
         if self.baseline:
@@ -111,6 +127,9 @@ class Audit:
             if (value := getattr(self, name)) not in LEVEL:
                 hint = did_you_mean(value, LEVEL)
                 raise UserError(f"--{name.replace('_', '-')} is low, medium or high, not {value!r}.{hint}")
+        form = iac.form(self.json, self.sarif, self.junit)
+        if (self.fix or self.run_name) and not self.list_rules and form != "text":
+            raise UserError(f"{'--fix' if self.fix else '--run'} shows patches, not --{form}; leave one out")
         if self.write and not self.fix:
             raise UserError("--write needs --fix", "acorn iac audit PATH --fix --write")
         if self.baseline and self.baseline.is_dir():
@@ -178,16 +197,14 @@ class Audit:
             found |= fits
         return found
 
-    def show(self, results: list, form: str, known: int) -> None:
+    def shown(self, results: list, form: str, known: int, said: "dict[str, str] | None" = None) -> str:
         from acorn.recipes.iac import results as forms
         from acorn.recipes.iac.audit import report
 
-        if form == "text":
-            colour = self.out is None and sys.stdout.isatty()
-            text = report.text(results, iac.text_of, colour, self.explain, known)
-        else:
-            text = forms.render(results, form, "acorn iac audit", report.about())
-        iac.write(text, self.out)
+        if form != "text":
+            return forms.render(results, form, "acorn iac audit", report.about())
+        colour = self.out is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        return report.text(results, iac.text_of, colour, self.explain, known, said or {})
 
 
 def unknown():

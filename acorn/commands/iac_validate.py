@@ -22,6 +22,7 @@ class Validate:
 
     paths: tyro.conf.Positional[tuple[str, ...]] = ()  # files, folders, or - for standard input
     kind: str = ""  # what the texts are (default: found from name and content)
+    ignore_unknown: bool = False  # pass over what is named and is of no kind: hooks name every YAML file
     crd: tuple[Path, ...] = ()  # CRDs for custom resources; those among the paths are known anyway
     full: bool = False  # ask hadolint, cfn-lint and ansible-playbook too, where they are installed; seconds a file
     terraform: bool = False  # ask your own tofu or terraform too, in folders where `init` was run; that runs providers
@@ -61,10 +62,13 @@ class Validate:
 
     def known(self, paths: list[str], found: list) -> None:
         """A file that was named by itself and is of no kind can't pass as clean."""
+        if self.ignore_unknown:
+            return
         seen = {path for path, _ in found}
         for path in paths:
             if path in self.paths and path not in seen:
-                raise UserError(f"{path}: what kind of code is this?", f"acorn iac validate {path} --kind terraform")
+                hint = f"acorn iac validate {path} --kind terraform, or --ignore-unknown"
+                raise UserError(f"{path}: what kind of code is this?", hint)
         if not found:
             raise UserError("there is no infrastructure code in " + " ".join(self.paths), "acorn iac validate --help")
 

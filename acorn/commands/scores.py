@@ -73,7 +73,16 @@ def add(table, name: str, task: dict) -> None:
         also = [f"{100 * task[key]['value']:.1f} % {words}" for key, words in
                 (("valid", "valid"), ("normalised", "by character")) if key in task]  # fmt: skip
         also += [f"{100 * task[key]['value']:.1f} % {key}" for key in task if key.startswith("pass@")]
+        also += [f"{100 * value['value']:.1f} % {step}" for step, value in task.get("steps", {}).items()]
+        for way, part in task.get("ways", {}).items():
+            also.append(
+                f"{way}: {100 * part['valid']['value']:.1f} % valid, {100 * part['right']['value']:.1f} % right"
+            )
         table.add_row(name, *figures(task), ", ".join(also), seconds(task))
+        return
+    if "centred" not in task:  # measured without a model
+        shares = [f"{key} {100 * value['value']:.1f} %" for key, value in task.items() if isinstance(value, dict)]
+        table.add_row(name, f"{task['n']:,}", *[""] * 5, ", ".join(shares), seconds(task))
         return
     others = [f"{key.removeprefix('centred_')} baselines: {value['value']:.4f}" for key, value in task.items()
               if key.startswith("centred_")]  # fmt: skip

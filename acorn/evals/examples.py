@@ -1,6 +1,8 @@
 """Ask a model to answer the examples of a task, grade each reply, and count."""
 
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import comb
 
 from acorn.evals.results import around, centred, deviation, fingerprint, share
@@ -8,6 +10,8 @@ from acorn.evals.task import Example, Grade, Task
 from acorn.infer.engine import Engine
 from acorn.infer.sample import Sampling
 from acorn.tokenizer.chat import render_prompt
+
+WORTH_A_TRY = 0.5  # of plain replies have to be valid, or a model has not learned the task: then no way is tried
 
 
 def score_examples(
@@ -31,13 +35,30 @@ def score_examples(
             texts[i] = [reply.text for reply in replies[place * samples : (place + 1) * samples]]
         tick(len(part))
     marked = [[(text, graded(task, example, text)) for text in found] for example, found in zip(examples, texts)]
-    return counted(task, examples, marked)
+    result = counted(task, examples, marked)
+    if task.ways and result["valid"]["value"] >= WORTH_A_TRY:
+        first = [found[0] for found in texts]
+        result["ways"] = {name: in_another_way(engine, task, name, examples, first, seed) for name in task.ways}
+    return result
+
+
+def in_another_way(
+    engine: Engine, task: Task, name: str, examples: Sequence[Example], plain: list[str], seed: int
+) -> dict:
+    """The same examples answered in one of the task's ways; of the replies, those that are not right are kept."""
+    begin = time.perf_counter()
+    replies = task.ways[name](engine, examples, plain, seed)
+    seconds = time.perf_counter() - begin
+    found = counted(task, examples, [[(text, graded(task, e, text))] for e, text in zip(examples, replies)])
+    kept = {key: found[key] for key in ("n", "valid", "right", "steps", "by_kind") if key in found}
+    return {**kept, "seconds": seconds, "samples": [one for one in found["samples"] if not one["right"]]}
 
 
 def graded(task: Task, example: Example, reply: str) -> Grade:
     """A grader that fails costs one reply, not the evaluation."""
     try:
-        return task.grade(example, reply)
+        grade = task.grade(example, reply)
+        return replace(grade, steps={**grade.steps, **task.inspect(example, reply)}) if task.inspect else grade
     except Exception as e:
         return Grade(False, False, f"the grader failed: {e!r}")
 
@@ -46,6 +67,7 @@ def counted(task: Task, examples: Sequence[Example], marked: list[list[tuple[str
     n, k = len(examples), len(marked[0]) if marked else 1
     rights = [sum(mark.right for _, mark in found) for found in marked]
     kinds: dict[str, dict] = {}
+    steps: dict[str, int] = {}
     replies = []
     for example, found in zip(examples, marked):
         counts = kinds.setdefault(example.kind, {"n": 0, "valid": 0, "right": 0})
@@ -53,6 +75,10 @@ def counted(task: Task, examples: Sequence[Example], marked: list[list[tuple[str
             counts["n"] += 1
             counts["valid"] += mark.valid
             counts["right"] += mark.right
+            for step, yes in mark.steps.items():
+                steps[step] = steps.get(step, 0) + yes
+                of_kind = counts.setdefault("steps", {})
+                of_kind[step] = of_kind.get(step, 0) + yes
             about = {"request": example.request, "reply": text, "kind": example.kind}
             replies.append({**about, "valid": mark.valid, "right": mark.right, "why": mark.why})
     error = deviation(c / k for c in rights)
@@ -68,6 +94,7 @@ def counted(task: Task, examples: Sequence[Example], marked: list[list[tuple[str
         "right": right,
         "stderr": error,
         "centred": centred(right["value"], task.chance),
+        **({"steps": {step: share(hits, n * k) for step, hits in steps.items()}} if steps else {}),
         **several,
         "by_kind": kinds,
         "samples": replies,

@@ -3,7 +3,7 @@ A task: what a model is asked, and what a reply is worth. The same object is sco
 train rl` and gives conversations to learn from, so that none of them has its own idea of what is right.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 SPLITS = ("train", "val", "test")
@@ -26,11 +26,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Grade:
-    """`valid`: the reply has the form that was asked for. `right`: it is valid and correct. `why`: what is wrong."""
+    """
+    `valid`: the reply has the form that was asked for. `right`: it is valid and correct. `why`: what is wrong. `steps`:
+    more that is true or false of it, by name, in the order of a ladder.
+    """
 
     valid: bool
     right: bool
     why: str = ""
+    steps: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,3 +52,15 @@ class Task:
     chance: float = 0.0  # share of right replies that guessing gives
     max_tokens: int = 256  # of a reply
     prepare: Callable[[], str] = lambda: ""  # once-only work before grading; says in a sentence what it did
+    inspect: Callable[[Example, str], dict[str, bool]] | None = None  # more steps, too slow to ask for in training
+    # other ways to answer: name -> function of (engine, examples, the plain replies, seed) that gives replies
+    ways: dict[str, Callable[[object, Sequence[Example], Sequence[str], int], list[str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured without a model: (n, seed, tick) -> results as acorn/evals/results.py has them."""
+
+    name: str
+    version: int
+    measure: Callable[[int, int, Callable[[int], None]], dict]

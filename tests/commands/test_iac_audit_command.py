@@ -151,7 +151,7 @@ def test_fix_shows_a_diff_and_writes_only_when_asked(place, acorn):
     )
     assert b"encrypted" not in path.read_bytes()
     code, _, err = acorn("iac", "audit", ".", "--fix", "--write")
-    assert code == 0 and "1 findings in 1 files removed" in err
+    assert code == 0 and "1 finding in 1 file removed" in err
     assert b"encrypted         = true\r\n" in path.read_bytes() and b"\n\n" not in path.read_bytes()
     assert acorn("iac", "audit", ".")[0] == 0
 
@@ -182,6 +182,12 @@ def test_rules_are_listed(acorn):
     code, out, _ = acorn("iac", "audit", "--list-rules")
     assert code == 0 and "ACORN-K8S-001" in out and "rules:" in out.splitlines()[-1]
     assert len(json.loads(acorn("iac", "audit", "--list-rules", "--json")[1])) > 250
+    _, out, _ = acorn("iac", "audit", "--list-rules", "--rule", "ACORN-AWS-001", "--explain")
+    assert (
+        out.splitlines()[0].startswith("ACORN-AWS-001  high") and "why  " in out and "do   " in out and "1 rule" in out
+    )
+    few = json.loads(acorn("iac", "audit", "--list-rules", "--rule", "ACORN-AWS", "--severity", "high", "--json")[1])
+    assert few and all(one["severity"] == "high" and one["id"].startswith("ACORN-AWS") for one in few)
 
 
 def test_several_processes_find_the_same(place, monkeypatch):
@@ -209,12 +215,32 @@ def test_checkov_is_asked_for_by_name_when_it_is_missing(place, monkeypatch):
 
 def test_a_run_is_asked_where_no_rule_knows_a_patch(place, acorn, monkeypatch):
     from acorn.infer import load
-    from acorn.recipes.iac.audit import fix
+    from acorn.recipes.iac.audit import model
 
     monkeypatch.setattr(load, "load_engine", lambda run, device, say: (f"engine of {run}", "checkpoint"))
-    answers = ["resource {", CLEAN.replace('"d"', '"other"'), CLEAN]
-    monkeypatch.setattr(fix, "asking", lambda engine: lambda code, kind, message: answers if engine else [])
+    code = UNTAGGED.strip("\n")
+    answers = ["resource {", code.replace('"d"', '"other"'), f'{code[:-1]}  tags = {{ a = "b" }}\n}}']
+    monkeypatch.setattr(model, "asking", lambda engine: lambda code, kind, message: answers if engine else [])
+    monkeypatch.setattr(model, "explaining", lambda engine: lambda code, kind: "This is an EBS volume.")
     path = place("main.tf", UNTAGGED)
-    code, out, err = acorn("iac", "audit", ".", "--run", "oak", "--rule", "ACORN-AWS-092", "--fail-on", "low")
+    asked = ("iac", "audit", ".", "--run", "oak", "--rule", "ACORN-AWS-092", "--fail-on", "low")
+    code, out, err = acorn(*asked)
     assert code == 1 and '+  tags = { a = "b" }' in out and "2 patches did not hold" in err
-    assert path.read_text() == UNTAGGED
+    assert "This is an EBS volume. (says the model)" in out and "ACORN-AWS-092" in out and path.read_text() == UNTAGGED
+    assert acorn(*asked, "--fix")[1].startswith("--- a/main.tf") and acorn(*asked, "--json")[0] == 2
+    assert acorn(*asked, "--fix", "--write")[0] == 0 and 'tags = { a = "b" }' in path.read_text()
+
+
+def test_patches_are_for_what_is_reported(place, acorn):
+    path = place("main.tf", PLAIN + UNTAGGED.replace('"d"', '"e"').replace("  encrypted = true\n", ""))
+    acorn("iac", "audit", ".", "--baseline", "known.json", "--update-baseline")
+    place("new.tf", PLAIN.replace('"d"', '"f"'))
+    code, out, _ = acorn("iac", "audit", ".", "--fix", "--baseline", "known.json")
+    assert "+++ b/new.tf" in out and "main.tf" not in out
+    assert acorn("iac", "audit", ".", "--fix", "--json")[0] == 2
+    assert acorn("iac", "audit", ".", "--fix", "--severity", "high", "--skip-rule", "ACORN-AWS-010")[1] == ""
+    (path.parent / "link.tf").symlink_to("main.tf")
+    path.chmod(0o640)
+    acorn("iac", "audit", "link.tf", "--fix", "--write")
+    assert path.stat().st_mode & 0o777 == 0o640 and (path.parent / "link.tf").is_symlink()
+    assert path.read_text().count("encrypted") == 2

@@ -1,6 +1,6 @@
 """
-The clean documents of audit_cases/ and the faults that can be planted in each. A fault is a rule's id, the lines that go
-(after "- ") and the lines that come (after "+ "), as they stand in the document.
+The clean documents of audit_cases/ and the faults that can be planted in each. A fault is a rule's id, the lines that
+go (after "- ") and the lines that come (after "+ "), as they stand in the document.
 """
 
 from dataclasses import dataclass

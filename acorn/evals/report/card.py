@@ -171,7 +171,9 @@ def results_section(report: dict) -> Section:
         blocks.append(Table(head, part_rows, caption=f"{title_of(name)}: right answers by task"))
     for name, found in results["kinds"].items():
         keys = [key for key in ("valid", "right") if any(key in kind for kind in found)]
-        kinds = [[k["kind"], *(part_of(k, key) for key in keys), f"{k['n']:,}"] for k in found]
+        keys += dict.fromkeys(step for kind in found for step in kind.get("steps", ()))
+        flat = [{**kind.get("steps", {}), **kind} for kind in found]
+        kinds = [[k["kind"], *(part_of(k, key) for key in keys), f"{k['n']:,}"] for k in flat]
         blocks.append(Table(["kind", *keys, "n"], kinds, caption=f"{title_of(name)} by kind"))
     return Section("Results", blocks)
 

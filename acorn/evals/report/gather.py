@@ -17,7 +17,7 @@ from acorn.errors import UserError, did_you_mean
 from acorn.evals.report import files
 from acorn.evals.report.curves import charts
 from acorn.evals.report.files import count_of, listing, mapping, number, place, read_json, text_of
-from acorn.evals.report.results import asked_of, kinds, parts, pick_samples, read_results, table
+from acorn.evals.report.results import asked_of, kinds_of, parts, pick_samples, read_results, table
 from acorn.optim.plan import H100_DOLLARS, H100_FLOPS, H100_USE
 from acorn.runlog import write_json, write_text
 
@@ -84,7 +84,7 @@ def gather(folder: Path, price: Price = Price()) -> dict:
             "rows": table(results),
             "asked": {name: asked_of(task) for name, task in last["tasks"].items()},
             "parts": parts(results),
-            "kinds": {name: found for name, task in last["tasks"].items() if (found := kinds(task))},
+            "kinds": {k: v for name, task in last["tasks"].items() for k, v in kinds_of(name, task).items()},
             "samples": {name: found for name, task in last["tasks"].items() if (found := pick_samples(task))},
         },
         "curves": {name: charts(rows[name], name) for name in names if rows[name]},

@@ -11,10 +11,24 @@ from pathlib import Path
 from acorn.checkpoint import STAGES
 from acorn.evals.report.files import count_of, listing, mapping, number, place, read_json, text_of
 
-NOT_METRICS = {"n", "version", "chance", "seconds", "samples", "samples_each", "by_kind", "hash", "stderr", "tasks"}
+NOT_METRICS = {
+    "n",
+    "version",
+    "chance",
+    "seconds",
+    "samples",
+    "samples_each",
+    "by_kind",
+    "steps",
+    "ways",
+    "hash",
+    "stderr",
+    "tasks",
+}
 TASKS = 64  # more are not read
 EACH_KIND = 1  # right and wrong samples of a kind
 SAMPLES = 12  # of a task
+WAYS = 8  # to answer a task, and steps of a grade
 LINES, LETTERS = 40, 3000  # of a reply
 
 
@@ -52,7 +66,7 @@ def table(results: dict[str, dict]) -> list[dict]:
                 "n": count_of(found["bpb"].get("documents")),
             }
         for name, task in found["tasks"].items():
-            for metric, figure in metrics(task).items():
+            for metric, figure in {**metrics(task), **more_metrics(task)}.items():
                 row = rows.setdefault(
                     (name, metric), {"task": name, "metric": metric, "chance": number(task.get("chance")), "cells": {}}
                 )
@@ -88,6 +102,16 @@ def metrics(task: dict) -> dict[str, dict]:
     return found
 
 
+def more_metrics(task: dict) -> dict[str, dict]:
+    """The steps of a task's grades, and the other ways in which its requests were answered: 'valid (checked)'"""
+    found = metrics(mapping(task.get("steps")))
+    for way, part in list(mapping(task.get("ways")).items())[:WAYS]:
+        part = mapping(part)
+        for name, figure in {**metrics(part), **metrics(mapping(part.get("steps")))}.items():
+            found[f"{name} ({text_of(way, 20)})"] = figure
+    return found
+
+
 def parts(results: dict[str, dict]) -> dict[str, list[dict]]:
     """Of tasks that are made of others (CORE): {task: rows as table's}, with the right answers of each."""
     found: dict[str, dict[str, dict]] = {}
@@ -106,13 +130,21 @@ def parts(results: dict[str, dict]) -> dict[str, list[dict]]:
     return {name: list(rows.values()) for name, rows in found.items()}
 
 
+def kinds_of(name: str, task: dict) -> dict[str, list[dict]]:
+    """{task: rows, task (way): rows} of `kinds`, those that have any."""
+    ways = {f"{name} ({text_of(way, 20)})": mapping(part) for way, part in mapping(task.get("ways")).items()}
+    every = [(name, task), *list(ways.items())[:WAYS]]
+    return {label: found for label, part in every if (found := kinds(part))}
+
+
 def kinds(task: dict) -> list[dict]:
-    """[{"kind", "n", "valid", "right"}] by name."""
+    """[{"kind", "n", "valid", "right", and the steps of the grades}] by name."""
     found = []
     for kind, counts in sorted(mapping(task.get("by_kind")).items()):
         if n := count_of(mapping(counts).get("n")):
             hits = {k: min(n, count_of(counts.get(k))) for k in ("valid", "right") if k in counts}
-            found.append({"kind": text_of(kind, 60), "n": n, **hits})
+            steps = {text_of(k, 40): min(n, count_of(v)) for k, v in list(mapping(counts.get("steps")).items())[:WAYS]}
+            found.append({"kind": text_of(kind, 60), "n": n, **hits, "steps": steps})
     return found if len(found) > 1 else []
 
 

@@ -1,26 +1,25 @@
 """
 Patches for findings. A rule may know what has to stand there; for the others a model may be asked. One at a time, and a
 patch is kept only when the text still parses, validates no worse than before, keeps every resource, has lost the
-finding and has no other one that is new.
+finding and has no other one that is new. What a model proposes may differ from the text in one place only: a model that
+writes the code anew loses what nobody checks.
 """
 
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from acorn.recipes.iac import kinds
 from acorn.recipes.iac.audit import Document, Found, audit, patch_hcl, patch_yaml, title
 from acorn.recipes.iac.audit.items import Unread, read
+from acorn.recipes.iac.audit.model import Propose, strays
 from acorn.recipes.iac.audit.rule import Item
 from acorn.recipes.iac.audit.scan import Read, neighbours
 from acorn.recipes.iac.validate import KINDS, validate
 
 MOST = 200  # patches of one file
-
-# (code, kind, message of the finding) -> ways to write the code, the best first
-Propose = Callable[[str, str, str], Iterable[str]]
 
 
 @dataclass
@@ -34,19 +33,32 @@ class Fixed:
 
 
 def fix_files(
-    paths: list[str], read_: Read, kind: str, only: frozenset[str], root: str, propose: Propose | None
+    wanted: Mapping[str, frozenset[str]],
+    read_: Read,
+    kind: str,
+    only: frozenset[str],
+    root: str,
+    propose: Propose | None,
 ) -> Iterable[Fixed]:
-    """Each of the files, with its folder in view."""
-    for path in paths:
-        source = read_(path)
-        what = source.text and (kind or kinds.detect(path, source.text))
-        if not what:
-            continue
-        others = []
-        if what == "terraform":
-            for beside in map(read_, neighbours(os.path.dirname(path), [path])):
-                others += [Document(beside.path, beside.text, what)] if beside.text else []
-        yield fix(Document(source.path, source.text, what), others, only, root, propose)
+    """wanted: path -> fingerprints of the findings to remove. Each file is looked at with its folder in view."""
+    for path, marks in wanted.items():
+        if one := document(path, read_, kind):
+            yield fix(one, beside(one, read_), only, root, propose, marks)
+
+
+def document(path: str, read_: Read, kind: str) -> Document | None:
+    """None: it can't be read, or is of no kind."""
+    source = read_(path)
+    what = source.text and (kind or kinds.detect(path, source.text))
+    return Document(source.path, source.text, what) if what else None
+
+
+def beside(one: Document, read_: Read) -> list[Document]:
+    """The documents of the same configuration."""
+    if one.kind != "terraform":
+        return []
+    others = map(read_, neighbours(os.path.dirname(one.path), [one.path]))
+    return [Document(other.path, other.text, one.kind) for other in others if other.text]
 
 
 def fix(
@@ -55,24 +67,32 @@ def fix(
     only: frozenset[str] = frozenset(),
     root: str = "",
     propose: Propose | None = None,
+    wanted: frozenset[str] | None = None,
 ) -> Fixed:
-    """`others` are the documents of the same folder, which rules look at too."""
-    result, tried = Fixed(document, document.text), set()
+    """
+    `others` are the documents of the same folder, which rules look at too. wanted: fingerprints; None for all. Findings
+    alike are counted in their fingerprints, so the one that is left when one is gone may bear the name of the other.
+    """
+    result, failed = Fixed(document, document.text), set()
     found, before = look(document, others, only, root)
-    while len(tried) < MOST:
-        one = next((one for one in found if one.fingerprint not in tried and (one.hit.fix or propose)), None)
+    for _ in range(MOST):
+        able = [one for one in found if one.fingerprint not in failed and (one.hit.fix or propose)]
+        one = next((one for one in able if wanted is None or one.fingerprint in wanted), None)
         if one is None:
             break
-        tried.add(one.fingerprint)
-        for new in ways(result.text, document.kind, one, propose):
+        for new, why in ways(result.text, document.kind, one, propose):
             changed = Document(document.path, new, document.kind)
-            left, after = look(changed, others, only, root)
-            if why := worse(one, before, after, result.text, new, document.kind):
+            if not why:
+                left, after = look(changed, others, only, root)
+                why = worse(one, before, after, result.text, new, document.kind)
+            if why:
                 result.refused.append((one, why))
                 continue
             result.text, found, before = new, left, after
             result.done.append(one)
             break
+        else:
+            failed.add(one.fingerprint)
     return result
 
 
@@ -110,18 +130,20 @@ def things(text: str, kind: str) -> Counter:
     return Counter(title(item) or item.type for item in found if not item.type.startswith(("docker/", "ansible/")))
 
 
-def ways(text: str, kind: str, one: Found, propose: Propose | None) -> Iterable[str]:
-    """Texts in which the finding may be gone."""
+def ways(text: str, kind: str, one: Found, propose: Propose | None) -> Iterable[tuple[str, str]]:
+    """Texts in which the finding may be gone, each with why it is out of the question, or ''."""
     if one.hit.fix:
         new = patch(text, kind, one)
         if new is not None and new != text:
-            yield new
-            return
+            yield new, ""
     if propose:
         start, end = piece(text, kind, one.item)
-        for new in propose(text[start:end], kind, one.finding.message):
-            if new.rstrip("\n") != text[start:end].rstrip("\n"):
-                yield text[:start] + new.rstrip("\n") + "\n" + text[end:].lstrip("\n") if end < len(text) else new
+        code = text[start:end].strip("\n")
+        first = text.count("\n", 0, text.find(code, start)) + 1
+        for said in propose(code, kind, one.finding.message):
+            new = said.strip("\n")
+            if new.split() != code.split():
+                yield text[:start] + text[start:end].replace(code, new, 1) + text[end:], strays(code, new, first, one)
 
 
 def piece(text: str, kind: str, item: Item) -> tuple[int, int]:
@@ -153,23 +175,3 @@ def patch_dockerfile(text: str, item: Item, change: tuple[str, str]) -> str:
     first, last = item.base[0] - 1, item.base[1]
     part = "\n".join(lines[first:last])
     return "\n".join([*lines[:first], re.sub(change[0], change[1], part), *lines[last:]])
-
-
-def asking(engine, samples: int = 4) -> Propose:
-    """What a trained model proposes, in the words that it was taught; nothing where the code is too long for it."""
-    from acorn.infer.sample import Sampling
-    from acorn.recipes.iac import prompts
-    from acorn.recipes.iac.generate import bare
-    from acorn.tokenizer.chat import render_prompt
-
-    def propose(code: str, kind: str, message: str) -> list[str]:
-        said = prompts.fix(code, kind, message)
-        ids = render_prompt(engine.tokenizer, [{"role": "user", "content": said}])
-        room = engine.context - len(ids)
-        if room < len(engine.tokenizer.encode(code)) + 32:
-            return []
-        replies = engine.complete([ids], Sampling(temperature=0.0, max_tokens=room, seed=0))
-        replies += engine.complete([ids], Sampling(temperature=0.7, max_tokens=room, seed=1), samples - 1)
-        return list(dict.fromkeys(bare(one.text) for one in replies if one.finish == "stop"))
-
-    return propose

@@ -1,10 +1,12 @@
 """Findings of an audit for people: by file, with the line, why it matters and what to do."""
 
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from acorn.recipes.iac.audit import LEVELS, UNREAD
-from acorn.recipes.iac.audit.rule import SEVERITIES
+from acorn.recipes.iac.audit.rule import SEVERITIES, Rule
 from acorn.recipes.iac.audit.rules import rules
 from acorn.recipes.iac.results import About, visible
 from acorn.recipes.iac.validate.findings import Finding
@@ -24,7 +26,15 @@ COLOURS = {"high": "1;31", "medium": "1;33", "low": "1;36", "": "2"}
 Results = list[tuple[str, list[Finding]]]
 
 
-def text(results: Results, text_of: Callable[[str], str | None], colour: bool, explain: bool, known: int = 0) -> str:
+def text(
+    results: Results,
+    text_of: Callable[[str], str | None],
+    colour: bool,
+    explain: bool,
+    known: int = 0,
+    said: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """said: by fingerprint, what a model says of the code there."""
     paint = (lambda word, style: f"\x1b[{style}m{word}\x1b[0m") if colour else (lambda word, style: word)
     shown, told = [], set()
     for path, found in results:
@@ -47,6 +57,8 @@ def text(results: Results, text_of: Callable[[str], str | None], colour: bool, e
                 ]
                 if explain and rule.links:
                     shown.append(f"           {paint('see', '2')}  {', '.join(rule.links)}")
+            if words := said.get(one.fingerprint):
+                shown.append(f"           {paint('it', '2')}   {visible(words)} (says the model)")
         shown.append("")
     return "\n".join([*shown, summary(results, known)]) + "\n"
 
@@ -73,20 +85,30 @@ def summary(results: Results, known: int = 0) -> str:
     return said + (f" ({', '.join(extra)})" if extra else "")
 
 
-def listing(colour: bool = False) -> str:
-    """Every rule, one line each."""
-    found = list(rules().values())
-    width = max(len(rule.id) for rule in found)
-    rows = [f"{rule.id:<{width}}  {rule.severity:<6}  {rule.title}  ({', '.join(rule.kinds)})" for rule in found]
+def listed(only: frozenset[str], least: int) -> list[Rule]:
+    """The rules of these ids (all, when there are none) that are at least this severe."""
+    chosen = [rule for rule in rules().values() if not only or rule.id in only]
+    return [rule for rule in chosen if SEVERITIES.index(rule.severity) >= least]
+
+
+def listing(found: list[Rule], explain: bool = False) -> str:
+    """A line for each rule, or all that is known of it."""
+    width = max((len(rule.id) for rule in found), default=0)
+    rows = []
+    for rule in found:
+        rows.append(f"{rule.id:<{width}}  {rule.severity:<6}  {rule.title}  ({', '.join(rule.kinds)})")
+        if explain:
+            rows += [f"    why  {rule.why}", f"    do   {rule.remedy}"]
+            rows += [f"    see  {', '.join(rule.links)}"] * bool(rule.links) + [""]
     counts = Counter(rule.severity for rule in found)
-    foot = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES))
-    return "\n".join([*rows, f"{len(found)} rules: {foot}"]) + "\n"
+    foot = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word])
+    return "\n".join([*rows, f"{len(found)} rule{'s' * (len(found) != 1)}: {foot}".removesuffix(": ")]) + "\n"
 
 
-def as_json() -> list[dict]:
-    """Every rule, for programs."""
+def as_json(found: list[Rule]) -> str:
+    """The rules for programs."""
     keys = ("id", "title", "severity", "kinds", "why", "remedy", "links")
-    return [{key: getattr(rule, key) for key in keys} for rule in rules().values()]
+    return json.dumps([{key: getattr(rule, key) for key in keys} for rule in found], indent=1) + "\n"
 
 
 def about() -> dict[str, About]:
