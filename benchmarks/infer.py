@@ -12,7 +12,9 @@ agreement   on 2,000 tokens and more of the --texts files: how often the likelie
 
 Needs transformers, accelerate and gguf; --llama-python is a Python that has llama-cpp-python, built for this machine
 (CMAKE_ARGS=-DGGML_NATIVE=ON). Files of other types are made from the GGUF in --work. Ours decodes through the engine,
-sampling included; transformers through generate().
+sampling included; transformers through generate(). The column decoded_by says what did it; ACORN_NATIVE=0 leaves
+torch. --only takes some of the engines, by commas, such as "acorn int8,llama.cpp Q8_0,transformers fp32"; agreement
+needs "acorn fp32".
 """
 
 import argparse
@@ -48,6 +50,11 @@ class Ours:
         torch.set_num_threads(options.threads)
         self.vocab = self.engine.tokenizer.n_vocab
 
+    def decoded_by(self, ids):
+        from acorn.infer.load import decodes_with
+
+        return decodes_with(self.engine.model)
+
     def begin(self, ids, new):
         from acorn.infer.sample import Sampling
 
@@ -78,6 +85,8 @@ class Ours:
 
 
 class Transformers:
+    decoded_by = staticmethod(lambda ids: "torch")
+
     def __init__(self, options):
         import torch
         from transformers import AutoModelForCausalLM
@@ -109,6 +118,8 @@ class Transformers:
 
 
 class Llama:
+    decoded_by = staticmethod(lambda ids: "ggml")
+
     def __init__(self, options):
         import ctypes
 
@@ -227,6 +238,7 @@ def main() -> None:
     parser.add_argument("--gguf", required=True, help="the file that the run was imported from")
     parser.add_argument("--texts", type=Path, help="folder of *.jsonl (field text) and of folders with test.txt")
     parser.add_argument("--llama-python", help="a Python that has llama-cpp-python")
+    parser.add_argument("--only", default="", help="engines, by commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--work", default=os.path.join(tempfile.gettempdir(), "acorn-bench-gguf"))
@@ -239,10 +251,14 @@ def main() -> None:
     from common import emit, median
 
     os.makedirs(options.work, exist_ok=True)
-    workers = {NAMES[kind]: Worker(sys.executable, "ours", kind, options) for kind in OURS}
-    workers["transformers fp32"] = Worker(sys.executable, "transformers", "", options)
-    for kind in FILE_TYPES if options.llama_python else ():
-        workers[f"llama.cpp {kind.upper()}"] = Worker(options.llama_python, "llama", kind, options)
+    known = {NAMES[kind]: (sys.executable, "ours", kind) for kind in OURS}
+    known["transformers fp32"] = (sys.executable, "transformers", "")
+    known |= {f"llama.cpp {kind.upper()}": (options.llama_python, "llama", kind) for kind in FILE_TYPES}
+    names = [name.strip() for name in options.only.split(",")] if options.only else list(known)
+    if odd := [name for name in names if name not in known]:
+        sys.exit(f"--only {odd[0]}: choose from {', '.join(known)}")
+    names = [name for name in names if known[name][0]]  # llama.cpp needs its Python
+    workers = {name: Worker(*known[name], options) for name in names}
     prompt = [1000 + 7919 * i % 40000 for i in range(PROMPT)]
     seconds = {name: {"prefill": [], "decode": []} for name in workers}
     for i in range(-1, options.rounds):  # the first round warms up
@@ -255,14 +271,18 @@ def main() -> None:
     figures = {}
     for name, times in seconds.items():
         decode, prefill = (n / median(times[what]) for what, n in (("decode", NEW), ("prefill", PROMPT)))
-        figures[name] = {"decode": round(decode, 1), "decode_best": round(NEW / min(times["decode"]), 1),
-                         "prefill": round(prefill, 1)}  # fmt: skip
-    if options.texts:
+        figures[name] = {
+            "decoded_by": workers[name].ask("decoded_by", []),
+            "decode": round(decode, 1),
+            "decode_best": round(NEW / min(times["decode"]), 1),
+            "prefill": round(prefill, 1),
+        }
+    if options.texts and NAMES["none"] in workers:
         agreement(workers, documents(options.texts, options.run), figures)
-    slow, keys = figures["transformers fp32"], list(dict.fromkeys(key for row in figures.values() for key in row))
+    slow, keys = figures.get("transformers fp32"), list(dict.fromkeys(key for row in figures.values() for key in row))
     rows = [["tokens/s", *keys, "decode / transformers", "prefill / transformers"]]
     for name, row in figures.items():
-        ratios = [f"{row[what] / slow[what]:.2f}" for what in ("decode", "prefill")]
+        ratios = [f"{row[what] / slow[what]:.2f}" if slow else "" for what in ("decode", "prefill")]
         rows.append([name, *(row.get(key, "") for key in keys), *ratios])
     load = round(os.getloadavg()[0], 1)
     emit("infer", rows, {"model": Path(options.gguf).name, "threads": options.threads, "load": load, "speeds": figures})

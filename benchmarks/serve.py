@@ -1,7 +1,8 @@
 """
 `acorn serve` under load, seen from outside: 64 streams at once against one at a time, with a d6 model of random weights
 (no stop tokens, so both say the same number of tokens). Counts streams whose text differs from the same request
-alone, and asks /health all the while from a process of its own, on a new connection each time.
+alone, and asks /health all the while from a process of its own, on a new connection each time. ACORN_NATIVE=0 decodes
+with torch.
 
     python benchmarks/serve.py [--depth 6] [--streams 64] [--new 64] [--seconds-between 0.02]
 
@@ -59,7 +60,8 @@ def serve(options) -> None:
     import torch
 
     from acorn.infer.engine import Engine
-    from acorn.infer.load import fastest_threads
+    from acorn.infer.load import decodes_with, fastest_threads
+    from acorn.infer.quant import quantise
     from acorn.runtime import keep_freed_memory
     from acorn.serve.metrics import Metrics
     from acorn.serve.models import Served
@@ -68,7 +70,9 @@ def serve(options) -> None:
 
     keep_freed_memory()
     model, tokenizer = build(options.depth)
+    quantise(model, "none")
     torch.set_num_threads(fastest_threads(model, 16))
+    print(f"decoded by {decodes_with(model)}, {torch.get_num_threads()} threads", file=sys.stderr, flush=True)
     engine = Engine(model, tokenizer, frozen=True)
     engine.stop_ids = frozenset()
     metrics = Metrics()

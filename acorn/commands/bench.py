@@ -36,7 +36,7 @@ class Infer:
         from acorn.commands.sample import say
         from acorn.commands.scores import Bars
         from acorn.infer import speed
-        from acorn.infer.load import describe, load_engine
+        from acorn.infer.load import decodes_with, describe, load_engine
         from acorn.infer.quant import parameter_count, quant_of
         from acorn.runlog import cpu_name
         from acorn.runtime import keep_freed_memory, peak_memory_bytes
@@ -68,6 +68,7 @@ class Infer:
             "checkpoint": str(where),
             "parameters": parameter_count(model),
             "quant": quant_of(model),
+            "decoded_by": decodes_with(model),
             "dtype": str(model.compute_dtype).removeprefix("torch."),
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
             "cores": os.cpu_count(),
@@ -132,6 +133,7 @@ def show(result: dict, smallest: int) -> None:
     share, read, memory = (result[key] for key in ("share_of_bandwidth", "read_mb_per_step", "bandwidth_gb_s"))
     console.print(
         f"a step of {smallest} reads {read:,.0f} MB: {share:.0%} of what the memory delivers, {memory:.1f} GB/s\n"
-        f"prompts of {result['prompt']} tokens in all, replies of {result['tokens']}; peak memory "
-        f"{result['peak_memory_mb']:,} MB; load of the machine {result['load']}"
+        f"prompts of {result['prompt']} tokens in all, replies of {result['tokens']}; "
+        f"decoded by {result['decoded_by']}; peak memory {result['peak_memory_mb']:,} MB; "
+        f"load of the machine {result['load']}"
     )

@@ -8,6 +8,8 @@ import torch
 from acorn.checkpoint import load_model
 from acorn.errors import UserError
 from acorn.infer.engine import Engine
+from acorn.infer.native.build import SWITCHED_OFF
+from acorn.infer.native.step import decode
 from acorn.infer.quant import check, exact, parameter_count, quant_of, quantise
 from acorn.runtime import pick_device, pick_dtype
 
@@ -33,20 +35,31 @@ def load_engine(
     if quant == "auto":
         large = parameter_count(model) >= LARGE
         quant = "int8" if single and large and exact() else "none"
-    if quant != "none":
+    if place.type == "cpu" and model.compute_dtype == torch.float32:
         quantise(model, quant)
+        why = getattr(model, "unavailable", SWITCHED_OFF)
+        if say and why != SWITCHED_OFF:
+            say(f"torch decodes, more slowly than the native step would: {why}")
     if place.type == "cpu":
         torch.set_num_threads(fastest_threads(model, rows))
     return Engine(model, tokenizer, frozen=True), where
 
 
 def describe(engine: Engine, where: Path) -> str:
-    """One line: runs/x/sft/checkpoint-000800: 134.5 M parameters, context 512, cpu, int8 weights (--quant none: ..."""
+    """
+    One line: runs/x/sft/checkpoint-000800: 134.5 M parameters, context 512, cpu, int8 weights (--quant none: ...),
+    decoded by native step
+    """
     model = engine.model
     device = next(model.parameters()).device
     line = f"{where}: {parameter_count(model) / 1e6:.1f} M parameters, context {engine.context}, {device}"
-    kind = quant_of(model)
-    return line if kind == "none" else f"{line}, {kind} weights (--quant none: as trained)"
+    kind, how = quant_of(model), decodes_with(model)
+    line = line if kind == "none" else f"{line}, {kind} weights (--quant none: as trained)"
+    return line if device.type != "cpu" else f"{line}, decoded by {how}"
+
+
+def decodes_with(model) -> str:
+    return "native step" if hasattr(model, "step") else "torch"
 
 
 @torch.inference_mode()
@@ -60,15 +73,15 @@ def fastest_threads(model, rows: int, steps: int = 8) -> int:
     if threads == 1 or (quant_of(model) == "none" and parameter_count(model) > 100e6):
         return threads
     steps = min(steps, model.config.block_size)
-    ids = torch.zeros(rows, 1, dtype=torch.int64)
+    ids = torch.zeros(rows, dtype=torch.int64)
 
     def seconds(n: int) -> float:
         torch.set_num_threads(n)
         cache = model.new_cache(rows, steps)
-        model(ids, cache)  # warms up
+        decode(model, ids, cache)  # warms up
         begin = time.perf_counter()
         for _ in range(steps - 1):
-            model(ids, cache)
+            decode(model, ids, cache)
         return time.perf_counter() - begin
 
     return min((1, threads), key=seconds)

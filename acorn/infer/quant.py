@@ -1,5 +1,6 @@
 """
-Weights of fewer bits for decoding on a CPU, where a token costs the time it takes to read them.
+Weights of fewer bits for decoding on a CPU, where a token costs the time it takes to read them. Where there is a C
+compiler, acorn/infer/native has its own kinds and products for them; elsewhere torch's are taken:
 
     int8   256 steps for each row of a matrix. Activations are written as two bytes each, so a product is one of whole
            numbers, exact whatever stands beside it: a row of a batch gets the same bits alone and in company.
@@ -16,6 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from acorn.errors import UserError
+from acorn.infer.native.build import Unavailable, library
+from acorn.infer.native.pack import I8, KIND, Packed
+from acorn.infer.native.step import Step
 from acorn.model.layers import Linear, TiedHead
 
 KINDS = ("none", "int8", "int4")
@@ -141,13 +145,22 @@ class Part(nn.Module):
 @torch.no_grad()
 def quantise(model: nn.Module, kind: str) -> nn.Module:
     """
-    In place, matrix by matrix, so that what is replaced can be freed -> the model. kind: int8 or int4. A LoRA adapter
-    must have been merged.
+    In place, matrix by matrix, so that what is replaced can be freed -> the model. kind: int8 or int4, or none: fp32,
+    in the order that the native step reads, if there is one. A LoRA adapter must have been merged.
     """
-    model.compute_dtype, model.quant = torch.float32, kind
-    loud = loud_inputs(model.eval())
+    model.eval().compute_dtype, model.quant = torch.float32, kind
+    loud: dict[nn.Module, Tensor] = {}
+    try:
+        native = library()
+    except Unavailable as e:
+        native, model.unavailable = None, str(e)
+        if kind == "none":
+            return model
+        loud = loud_inputs(model)
 
     def small(weight: Tensor, bias: Tensor | None, reader: nn.Module) -> nn.Module:
+        if native:
+            return Packed(native, weight, bias, I8 if kind == "int4" and reader is model.head else KIND[kind])
         if kind == "int4" and reader is not model.head and Int4.takes(weight):
             return Int4(weight, bias)
         return Int8(weight.float(), bias, loud.get(reader))
@@ -165,6 +178,11 @@ def quantise(model: nn.Module, kind: str) -> nn.Module:
             if isinstance(linears[0], TiedHead):
                 made.count = 0  # the embedding stays, and these are its weights
             setattr(parent, *side, made)
+    if native:
+        try:
+            model.step = Step(model, native)
+        except Unavailable as e:
+            model.unavailable = str(e)
     return model
 
 
@@ -205,7 +223,7 @@ def quant_of(model: nn.Module) -> str:
 
 def parameter_count(model: nn.Module) -> int:
     """Of the model as it was trained, however its weights are kept now."""
-    small = sum(module.count for module in model.modules() if isinstance(module, Int8 | Int4))
+    small = sum(module.count for module in model.modules() if isinstance(module, Int8 | Int4 | Packed))
     return small + sum(p.numel() for p in model.parameters())
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from acorn.infer.native.step import decode
 from acorn.infer.prefixes import Prefixes
 from acorn.infer.row import Event, Row, Rules
 from acorn.infer.sample import Mix, Sampling
@@ -146,9 +147,9 @@ class Scheduler:
         """Every running row says a token, and new rows begin. -> the events of watched rows."""
         events, self.early = self.early, []
         if self.rows:
-            features = self.model.features(self.last[:, None], self.cache)
+            logits = decode(self.model, self.last, self.cache)[:, : self.vocab]
             self.mix = self.mix or Mix([row.sampling for row in self.rows], self.last.device)
-            self.last = self._say(self.rows, self._logits(features[:, 0]), self.mix, events)
+            self.last = self._say(self.rows, logits, self.mix, events)
             self._leave()
         self._read()
         new, logits = self._enter()

@@ -9,6 +9,7 @@ from torch import nn
 
 from acorn.infer.engine import Engine
 from acorn.infer.load import fastest_threads
+from acorn.infer.native.pack import Packed
 from acorn.infer.quant import Int4, Int8
 from acorn.infer.sample import Sampling
 from acorn.model.layers import Linear, TiedHead
@@ -65,7 +66,7 @@ def bytes_read(model: nn.Module) -> int:
     """Bytes of weights that one step of decoding reads, whatever the batch; the embedding gives one row a token."""
     total = 0
     for module in model.modules():
-        if isinstance(module, Int8 | Int4):
+        if isinstance(module, Int8 | Int4 | Packed):
             total += module.nbytes
         elif isinstance(module, Linear | TiedHead):
             total += module.weight.nbytes

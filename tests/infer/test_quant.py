@@ -18,6 +18,14 @@ from acorn.infer.weights import inference_copy
 from acorn.model import MODELS
 
 needs_bytes = pytest.mark.skipif(not exact(), reason="this CPU has no exact product of bytes")
+
+
+@pytest.fixture(autouse=True)
+def with_torch(monkeypatch):
+    """These are the kinds that torch has; tests/infer/test_native.py looks at the others."""
+    monkeypatch.setenv("ACORN_NATIVE", "0")
+
+
 SHAPES = {
     "nano": dict(vocab_size=80, n_layer=2, n_head=4, n_kv_head=2, n_embd=64, block_size=48, bigram=16),
     "llama": dict(vocab_size=80, n_layer=2, n_head=4, n_kv_head=2, n_embd=64, block_size=48, tied=True),
