@@ -140,7 +140,7 @@ def ways(text: str, kind: str, one: Found, propose: Propose | None) -> Iterable[
         start, end = piece(text, kind, one.item)
         code = text[start:end].strip("\n")
         first = text.count("\n", 0, text.find(code, start)) + 1
-        for said in propose(code, kind, one.finding.message):
+        for said in propose(code, kind, one.rule.title):
             new = said.strip("\n")
             if new.split() != code.split():
                 yield text[:start] + text[start:end].replace(code, new, 1) + text[end:], strays(code, new, first, one)

@@ -12,9 +12,10 @@ from acorn.recipes.iac import prompts
 
 LARGEST = 6  # lines that a patch may take away, or add
 LONGEST = 400  # characters of a sentence about code
-NAMED = re.compile(
-    r"[\w./:@*-]*[\d_./:@*-][\w./:@*-]*|(?<=\bname )\w+|(?<=\bcalled )\w+"
-)  # what only this code can hold
+ENDS = ".:,*-"
+SIGN = re.compile(r"[\d_./:@*-]")  # what only this code can hold has one of these inside, or comes after "name"
+NAMED = re.compile(r"[\w./:@*-]+")
+CALLED = re.compile(r"\b(?:name|called) ([\w./:@*-]+)")
 WORD = re.compile(r"[a-z]{2,}\d*")
 # Words that fit any code: they are no sign that it was read.
 COMMON = set(
@@ -23,7 +24,7 @@ COMMON = set(
     "template".split()
 )
 
-# (code, kind, message of the finding) -> ways to write the code, the best first
+# (code, kind, title of the rule, as training says it) -> ways to write the code, the best first
 Propose = Callable[[str, str, str], Iterable[str]]
 Explain = Callable[[str, str], str]  # (code, kind) -> a sentence, or ''
 
@@ -70,8 +71,9 @@ def fits(text: str, code: str) -> bool:
     if not text or len(text) > LONGEST or "\n" in text or "{" in text:
         return False
     lower = code.lower()
-    named = [one.strip(".:,*-").lower() for one in NAMED.findall(text)]
-    if any(one and one not in lower for one in named):
+    named = [one for word in NAMED.findall(text) if SIGN.search(one := word.strip(ENDS))]
+    named += [one.strip(ENDS) for one in CALLED.findall(text)]
+    if any(one.lower() not in lower for one in named):
         return False
     here = set(WORD.findall(lower))
     about = [word for word in WORD.findall(text.lower().split(":")[0]) if len(word) > 2 and word not in COMMON]
