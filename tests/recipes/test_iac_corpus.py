@@ -493,6 +493,30 @@ def test_git_faults(tmp_path, acorn):
     assert code == 2 and "has no commit" in err
 
 
+@pytest.mark.parametrize(
+    "name, text, said",
+    [
+        ("config", "[include]\n\tpath = /dev/zero\n", "includes other files"),
+        ("config", ' [ Include ]\npath = x\n[includeIf "gitdir:/"]\n\tpath = pipe\n', "includes other files"),
+        ("HEAD", "x" * 5000, "5,000 bytes"),
+        ("packed-refs", None, "a pipe"),
+        ("objects/info/alternates", None, "a pipe"),
+        ("commondir", "/elsewhere", "part of another repository"),
+    ],
+)
+def test_git_is_not_held_up(checkout, tmp_path, acorn, name, text, said):
+    """A pipe that nobody writes to, a device without end: git itself would wait for them, or read them."""
+    bare = tmp_path / "bare.git"
+    subprocess.run(["git", "clone", "-q", "--bare", checkout, bare], check=True)
+    (bare / name).unlink(missing_ok=True)
+    if text is None:
+        os.mkfifo(bare / name)
+    else:
+        (bare / name).write_text(text)
+    code, _, err = acorn("iac", "corpus", bare, "--out", tmp_path / "out")
+    assert code == 2 and said in err
+
+
 def test_names_of_sources():
     assert sources.short("https://user:pw@github.com/owner/name.git") == "github.com/owner/name"
     assert sources.short("git@github.com:owner/name.git") == "github.com/owner/name"

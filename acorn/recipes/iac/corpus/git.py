@@ -1,12 +1,14 @@
 """
 Git repositories, read without running anything that they carry: no work tree, so no filters and no hooks; no
 submodules; blobs come out of `git cat-file`. Their own configuration can name programs only for transports, which are
-all off while a repository is read.
+all off while a repository is read. What could hold git up is looked for before it is asked: a pipe or a device among
+its files, a configuration that includes others.
 """
 
 import os
 import re
 import shutil
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,6 +30,9 @@ SAFE = {
 CLONING = {f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")}
 MAX_CLONE = 4 << 30  # bytes on disk
 CLONE_SECONDS = 1800
+ANSWER_SECONDS = 120  # for a question with a short answer
+SMALL = {"HEAD": 1 << 12, "config": 1 << 18, "config.worktree": 1 << 18, "packed-refs": 1 << 28}  # bytes, at most
+INCLUDES = re.compile(rb"^\s*\[\s*include", re.IGNORECASE | re.MULTILINE)
 
 
 def is_url(source: str) -> bool:
@@ -65,8 +70,15 @@ def environment() -> dict[str, str]:
 def run(*words: str, **options) -> subprocess.CompletedProcess:
     try:
         return subprocess.run(
-            command(*words), env=environment(), capture_output=True, stdin=subprocess.DEVNULL, **options
+            command(*words),
+            env=environment(),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=ANSWER_SECONDS,
+            **options,
         )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"git gave no answer in {ANSWER_SECONDS} s") from None
     except FileNotFoundError:
         raise UserError("reading repositories needs the program git, which is not installed") from None
 
@@ -126,8 +138,28 @@ def clone(url: str, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def check(folder: Path) -> None:
+    """A repository that somebody else made may hold what git would wait for, or read without end."""
+    if (folder / "commondir").exists():
+        raise UserError(f"{folder} is part of another repository", "name that one")
+    for here, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in ("hooks", "logs")]  # nobody reads them
+        for name in names:
+            path = Path(here, name)
+            about = path.lstat()
+            if not stat.S_ISREG(about.st_mode):
+                raise UserError(f"{folder} is not read: {path.relative_to(folder)} in it is a link, a pipe or a device")
+            if here == str(folder) and about.st_size > SMALL.get(name, about.st_size):
+                raise UserError(f"{folder} is not read: its {name} has {about.st_size:,} bytes")
+    for name in ("config", "config.worktree"):
+        path = folder / name
+        if path.exists() and INCLUDES.search(path.read_bytes()):
+            raise UserError(f"{folder} is not read: its {name} includes other files")
+
+
 def head(folder: Path) -> str:
     """The commit that HEAD names."""
+    check(folder)
     found = run(f"--git-dir={folder}", "rev-parse", "--verify", "--end-of-options", "HEAD^{commit}")
     if found.returncode:
         raise UserError(f"{folder} has no commit that can be read: {last_line(found.stderr)}")
