@@ -81,6 +81,11 @@ def _all(stream) -> bytes:
     return stream.read(MAX_BYTES + 1)
 
 
+def guess(path: str) -> str:
+    """A kind to name in a hint, where a file's own can't be told."""
+    return "kubernetes" if path.endswith((".yaml", ".yml", ".json")) else "terraform"
+
+
 def form(json: bool, sarif: bool, junit: bool) -> str:
     """The one form of output that was asked for."""
     chosen = [name for name, on in (("json", json), ("sarif", sarif), ("junit", junit)) if on]

@@ -30,6 +30,7 @@ class Audit:
 
     paths: tyro.conf.Positional[tuple[str, ...]] = ()  # files, folders, or - for standard input
     kind: str = ""  # what the texts are (default: found from name and content)
+    ignore_unknown: bool = False  # pass over what is named and is of no kind: hooks name every YAML file
     severity: str = "low"  # least severity that is reported: low, medium, high
     fail_on: str = "medium"  # least severity that makes the exit code 1
     soft_fail: bool = False  # exit with 0 whatever is found
@@ -157,7 +158,7 @@ class Audit:
         with progress(len(paths)) as tick:
             found = scan(paths, iac.source, self.kind, self.chosen(), self.root(), self.jobs, tick)
         seen = {os.path.normpath(path) for path, _ in found}
-        for path in paths:
+        for path in () if self.ignore_unknown else paths:
             if path in self.paths and path != "-" and os.path.normpath(path) not in seen:
                 found.append((path, [unknown()]))
         if self.checkov:

@@ -46,7 +46,7 @@ class Validate:
             if not os.path.isfile(path):
                 raise UserError(f"there is no file {path}", "--crd crds.yaml")
         known = definitions([*map(str, self.crd), *paths], iac.source)
-        shared = Look(iac.source, self.kind, crds=known, full=self.full)
+        shared = Look(iac.source, self.kind, self.paths, crds=known, full=self.full)
         with progress(len(paths)) as tick:
             found = look(paths, shared, self.jobs or os.cpu_count() or 1, tick)
         self.known(paths, found)
@@ -67,7 +67,7 @@ class Validate:
         seen = {path for path, _ in found}
         for path in paths:
             if path in self.paths and path not in seen:
-                hint = f"acorn iac validate {path} --kind terraform, or --ignore-unknown"
+                hint = f"acorn iac validate {path} --kind {iac.guess(path)}, or --ignore-unknown"
                 raise UserError(f"{path}: what kind of code is this?", hint)
         if not found:
             raise UserError("there is no infrastructure code in " + " ".join(self.paths), "acorn iac validate --help")

@@ -180,3 +180,28 @@ def test_every_rule_is_described():
     assert len(used) > 50 and used - {"error"} <= set(RULES)
     told = report.about()
     assert all(told[one].why and told[one].remedy and told[one].level for one in rules())
+
+
+@pytest.mark.parametrize("command", ["validate", "audit"])
+def test_what_is_no_code_is_passed_over_in_hooks(acorn, workplace, command):
+    (workplace / "ci.yml").write_text("on: push\njobs: {}\n")
+    (workplace / "package.json").write_text("{}")
+    (workplace / "clean.tf").write_text(CLEAN)
+    names = ("ci.yml", "package.json", "clean.tf")
+    code, out, _ = acorn("iac", command, *names, "--ignore-unknown")
+    assert code == 0 and out.startswith("1 file, nothing found")
+    assert acorn("iac", command, *names[:2], "--ignore-unknown")[0] == 0
+    code, out, err = acorn("iac", command, *names)
+    assert "kind" in out + err and code == (2 if command == "validate" else 0)
+
+
+@pytest.mark.parametrize("command, code", [("validate", 1), ("audit", 1)])
+def test_what_cannot_be_read_is_wrong_only_where_it_is_code_by_its_name(acorn, workplace, command, code):
+    (workplace / "data").mkdir()
+    (workplace / "data" / "big.json").write_bytes(b"[" + b"1, " * 1_500_000 + b"1]")
+    (workplace / "data" / "clean.tf").write_text(CLEAN)
+    found, out, _ = acorn("iac", command, "data")
+    assert found == 0 and "too long" in out
+    (workplace / "data" / "main.tf").write_bytes(b"\0\1")
+    assert acorn("iac", command, "data")[0] == code and acorn("iac", command, "data/main.tf")[0] == code
+    assert acorn("iac", "validate", "data/big.json")[0] == 1

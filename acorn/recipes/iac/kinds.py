@@ -32,6 +32,11 @@ NOT_DOCKERFILE = re.compile(
     r".*\.(?:md|txt|sh|template|tmpl|erb|in|mustache|bak|orig|py|ya?ml|json|j2|go|rs|dockerignore|html|tpl)",
     re.IGNORECASE,
 )
+# What follows `Dockerfile.` may be anything: then an instruction has to begin a line.
+PLAIN_DOCKERFILE = re.compile(r"(?:docker|container)file|.*\.(?:docker|container)file", re.IGNORECASE)
+INSTRUCTION = re.compile(
+    r"^[ \t]*(?:FROM|RUN|COPY|ADD|ARG|ENV|CMD|ENTRYPOINT|WORKDIR|USER|EXPOSE|LABEL|VOLUME)[ \t]", re.MULTILINE | re.I
+)
 COMPOSE = re.compile(r"(?:docker-|podman-)?compose(?:[._-].*)?\.ya?ml", re.IGNORECASE)
 ANSIBLE_FOLDERS = {"tasks", "handlers", "playbooks", "group_vars", "host_vars"}
 ROLE_FOLDERS = {"tasks", "handlers", "vars", "defaults", "meta"}
@@ -70,7 +75,8 @@ def detect(path: str, text: str) -> str | None:
     if name.endswith(KINDS["terraform"].suffixes):
         return "terraform"
     if DOCKERFILE.fullmatch(name) and not NOT_DOCKERFILE.fullmatch(name):
-        return "dockerfile"
+        sure = not text or PLAIN_DOCKERFILE.fullmatch(name) or INSTRUCTION.search(text[:HEAD])
+        return "dockerfile" if sure else None
     if name and not name.endswith((".yaml", ".yml", ".json", ".template", ".j2", ".tpl", ".cfn")):
         return None
     head = text[:HEAD].removeprefix("\ufeff")

@@ -80,7 +80,8 @@ def look(job: Job, read: Read, kind: str, only: frozenset[str], root: str) -> li
         source, asked = read(path), path in job.paths
         if source.text is None:
             if asked:
-                found[source.path] = [Row(Finding(f"{UNREAD} {source.problem}", 0, 0, "unreadable", "note"))]
+                severity = "warning" if kind or kinds.detect(path, "") else "note"  # what else may be any data
+                found[source.path] = [Row(Finding(f"{UNREAD} {source.problem}", 0, 0, "unreadable", severity))]
             continue
         what = kind or kinds.detect(path, source.text)
         if what is None:

@@ -6,7 +6,7 @@ too; everything else stands by itself. CRDs among the files are known to all of 
 import importlib
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
@@ -33,9 +33,12 @@ def wanted(path: str) -> bool:
 class Look:
     """What all files of one question share; it is sent to other processes once."""
 
-    def __init__(self, read: Read, kind: str = "", **context):
-        """kind: of all files, or "" to find it. context: what validators may take: crds, modules ..."""
-        self.read, self.kind, self.context = read, kind, context
+    def __init__(self, read: Read, kind: str = "", named: Iterable[str] = (), **context):
+        """
+        kind: of all files, or "" to find it. named: paths that somebody asked for, not only found in a folder. context:
+        what validators may take: crds, modules ...
+        """
+        self.read, self.kind, self.named, self.context = read, kind, frozenset(named), context
         self.folders = Folders(lambda path: getattr(read(path), "text", None))
 
     def kind_of(self, path: str, text: str) -> str | None:
@@ -53,16 +56,21 @@ class Look:
         for path in paths:
             source = self.read(path)
             if source.text is None:
-                problems.append((source.path, [Finding(source.problem, rule="unreadable")]))
+                problems.append((source.path, [self.unreadable(path, source.problem)]))
             else:
                 fine.append(path)
         return fine
+
+    def unreadable(self, path: str, problem: str) -> Finding:
+        """Wrong where it is infrastructure code by its name, or was asked for; else it may be any data."""
+        ours = path in self.named or self.kind or kinds.detect(path, "") is not None
+        return Finding(problem, rule="unreadable", severity="error" if ours else "note")
 
     def file(self, path: str) -> list[Finding] | None:
         """None: it is of no kind that is known."""
         source = self.read(path)
         if source.text is None:
-            return [Finding(source.problem, rule="unreadable")]
+            return [self.unreadable(path, source.problem)]
         kind = self.kind_of(path, source.text)
         if kind not in validate.KINDS:
             return None
@@ -81,7 +89,7 @@ def look(paths: list[str], shared: Look, jobs: int, tick: Callable[[int], None] 
             tick(len(unit))
     else:
         chunks = list(_chunks(units))
-        start = (shared.read, shared.kind, shared.context)
+        start = (shared.read, shared.kind, shared.named, shared.context)
         with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start, initargs=start) as pool:
             for done in as_completed([pool.submit(_chunk, chunk) for chunk in chunks]):
                 found += done.result()
@@ -117,9 +125,9 @@ def _chunks(units: list[list[str]]) -> Iterator[list[list[str]]]:
 _shared: Look | None = None  # of a child process
 
 
-def _start(read: Read, kind: str, context: dict) -> None:
+def _start(read: Read, kind: str, named: Iterable[str], context: dict) -> None:
     global _shared
-    _shared = Look(read, kind, **context)
+    _shared = Look(read, kind, named, **context)
 
 
 def _chunk(units: list[list[str]]) -> Results:
