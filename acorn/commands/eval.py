@@ -29,6 +29,7 @@ class Eval:
     tasks: str | None = None  # by commas: bpb, core, chatcore, arc-easy, mmlu, gsm8k ... (a wrong name lists all)
     recipe: str | None = None  # whose tasks to ask as well
     n: int = 200  # how many requests of a recipe, or of a task that is made by rule
+    ways: int = 100  # so many of a recipe's requests are answered in its other ways too, such as validated; 0 = none
     limit: int = 0  # at most so many items of a task that has data, the same ones every time; 0 = all
     core: Path | None = None  # folder of CORE: core.yaml, eval_data/, eval_meta_data.csv
     task_data: Path | None = None  # folder of the other tasks' data (its layout: acorn/evals/tasks.py)
@@ -86,9 +87,10 @@ class Eval:
         return 0
 
     def check(self) -> None:
-        if self.n < 1 or min(self.eval_tokens, self.limit) < 0:
-            least = "--n must be at least 1, --eval-tokens and --limit at least 0"
-            raise UserError(f"--n {self.n}, --eval-tokens {self.eval_tokens}, --limit {self.limit}: {least}")
+        if self.n < 1 or min(self.eval_tokens, self.limit, self.ways) < 0:
+            least = "--n must be at least 1, --eval-tokens, --ways and --limit at least 0"
+            given = f"--n {self.n}, --eval-tokens {self.eval_tokens}, --limit {self.limit}, --ways {self.ways}"
+            raise UserError(f"{given}: {least}")
         if self.samples < 1 or (self.samples > 1 and self.temperature == 0):
             raise UserError(
                 f"--samples {self.samples} --temperature {self.temperature}: at temperature 0 all are equal"
@@ -125,7 +127,8 @@ class Eval:
             names += ["core"] if self.core else []
         else:
             asked = [name.strip() for name in self.tasks.split(",") if name.strip()]
-            names = [one for name in asked for one in GROUPS.get(name, (name,))]
+            more = {recipe: (recipe, *(name for name, its in TASKS.items() if its == recipe)) for recipe in RECIPES}
+            names = [one for name in asked for one in {**GROUPS, **more}.get(name, (name,))]
             known = ["bpb", "core", *GROUPS, *RECIPES, *TASKS, *task_names(), *(f"{name}-letter" for name in CHOICES)]
             for name in names:
                 if name not in known:
@@ -195,6 +198,6 @@ class Eval:
 
         def job(model, tokenizer, place, bars) -> dict:
             engine, tick = Engine(model, tokenizer, tool=run_tool), bars.start(name, len(examples))
-            return score_examples(engine, task, examples, self.samples, temperature, self.seed, tick)
+            return score_examples(engine, task, examples, self.samples, temperature, self.seed, tick, self.ways)
 
         return {name: job}

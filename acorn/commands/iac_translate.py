@@ -23,9 +23,7 @@ class Translate:
     file: tyro.conf.Positional[str]  # what to translate; - is stdin
     to: str  # kind wanted
     source: Annotated[str, tyro.conf.arg(name="from")] = ""  # kind of the file (default: found from name and content)
-    run_name: Annotated[str, tyro.conf.arg(name="run", metavar="RUN")] = (
-        ""  # for what no rule knows; default: the newest
-    )
+    run_name: Annotated[str, tyro.conf.arg(name="run", metavar="RUN")] = ""  # is asked where no rule helps
     rules: bool = False  # ask no model
     partial: bool = False  # print what could be carried over, though not all could
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None  # write to this file instead
@@ -44,6 +42,8 @@ class Translate:
         for option, kind in (("to", self.to), ("from", self.source)):
             if kind and kind not in every:
                 raise UserError(f"--{option}: there is no kind {kind!r}.{did_you_mean(kind, every)}", ", ".join(every))
+        if not 1 <= self.samples <= 64:
+            raise UserError(f"--samples {self.samples}: expected 1 to 64")
         if self.out:
             refuse(self.out, self.force)
         source = iac.source(self.file) if self.file == "-" or Path(self.file).exists() else None

@@ -59,6 +59,9 @@ def show(result: dict, names: list[str]) -> None:
         add(table, name, result["tasks"][name])
     if tasks:
         console.print(table)
+    for name in [name for name in tasks if result["tasks"][name].get("ways")]:
+        console.print(f"\n{name} by kind")
+        console.print(by_kind(result["tasks"][name]))
     for name in tasks:
         for sample in [s for s in result["tasks"][name].get("samples", []) if "valid" in result["tasks"][name]][:3]:
             verdict = "right" if sample["right"] else f"wrong: {sample['why']}"
@@ -74,14 +77,18 @@ def add(table, name: str, task: dict) -> None:
                 (("valid", "valid"), ("normalised", "by character")) if key in task]  # fmt: skip
         also += [f"{100 * task[key]['value']:.1f} % {key}" for key in task if key.startswith("pass@")]
         also += [f"{100 * value['value']:.1f} % {step}" for step, value in task.get("steps", {}).items()]
-        for way, part in task.get("ways", {}).items():
-            also.append(
-                f"{way}: {100 * part['valid']['value']:.1f} % valid, {100 * part['right']['value']:.1f} % right"
-            )
         table.add_row(name, *figures(task), ", ".join(also), seconds(task))
+        for way, part in task.get("ways", {}).items():
+            shares = {"valid": part["valid"], **part.get("steps", {})}
+            also = [f"{100 * value['value']:.1f} % {step}" for step, value in shares.items()]
+            table.add_row(f"  {way}", *figures(part)[:3], "", "", "", ", ".join(also), seconds(part))
         return
     if "centred" not in task:  # measured without a model
-        shares = [f"{key} {100 * value['value']:.1f} %" for key, value in task.items() if isinstance(value, dict)]
+        shares = [
+            f"{key} {100 * value['value']:.1f} % ({100 * value['low']:.1f}–{100 * value['high']:.1f})"
+            for key, value in task.items()
+            if isinstance(value, dict)
+        ]
         table.add_row(name, f"{task['n']:,}", *[""] * 5, ", ".join(shares), seconds(task))
         return
     others = [f"{key.removeprefix('centred_')} baselines: {value['value']:.4f}" for key, value in task.items()
@@ -100,6 +107,20 @@ def figures(task: dict) -> list[str]:
         f"{100 * value:.1f} %" for value in (right["value"], right["low"], right["high"], task["stderr"], chance)
     ]
     return [f"{task['n']:,}", percent[0], f"{percent[1]}–{percent[2]}", *percent[3:], f"{task['centred']:.3f}"]
+
+
+def by_kind(task: dict):
+    """A table with a line a kind, its replies in the task's other ways beside the plain ones."""
+    from rich.table import Table
+
+    parts = {"": task, **task["ways"]}
+    table = Table(box=None, pad_edge=False)
+    for column in ("kind", *(f"{way} {key}".strip() for way in parts for key in ("n", "valid", "right"))):
+        table.add_column(column, justify="left" if column == "kind" else "right")
+    for kind in sorted(task["by_kind"]):
+        found = [part["by_kind"].get(kind, {"n": 0, "valid": 0, "right": 0}) for part in parts.values()]
+        table.add_row(kind, *(str(counts[key]) for counts in found for key in ("n", "valid", "right")))
+    return table
 
 
 def seconds(task: dict) -> str:

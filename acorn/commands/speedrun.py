@@ -117,12 +117,17 @@ def command(step: str, settings: dict, home: Path, name: str, path: Path):
     places = {
         "tokenizer": {"out": str(home / "tokenizer.json")},
         "data": {"out": str(home / "data")},
-        "eval": {"target": str(home / scored)},
+        "eval": {"target": str(home / scored), **({} if scored == furthest(settings) else {"ways": 0})},
     }.get(section, {"name": name})
     if section == "data":
         places |= tokenizer_of(settings, home, path)
     options = {**settings[section], **places}
     return from_dict(getattr(importlib.import_module(module), cls), options, f"{path}: [{section}]")
+
+
+def furthest(settings: dict) -> str:
+    """The trained stage that is scored last: it alone is asked to answer in other ways, which take time."""
+    return next((section for section in reversed(SHARED) if section in settings), "")
 
 
 def tokenizer_of(settings: dict, home: Path, path: Path) -> dict[str, str]:

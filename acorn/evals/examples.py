@@ -16,11 +16,12 @@ WORTH_A_TRY = 0.5  # of plain replies have to be valid, or a model has not learn
 
 def score_examples(
     engine: Engine, task: Task, examples: Sequence[Example], samples: int = 1, temperature: float = 0.0, seed: int = 0,
-    tick: Callable[[int], None] = lambda n: None,
+    tick: Callable[[int], None] = lambda n: None, ways: int = 0,
 ) -> dict:  # fmt: skip
     """
     `samples` replies to each example -> the task's part of eval.json (acorn/evals/results.py), with every reply, so
-    that anyone can look at what was counted. A prompt longer than the context has the empty reply.
+    that anyone can look at what was counted. A prompt longer than the context has the empty reply. ways: so many of the
+    examples are answered in the task's other ways too.
     """
     prompts = [render_prompt(engine.tokenizer, [{"role": "user", "content": e.request}]) for e in examples]
     fit = sorted((i for i, p in enumerate(prompts) if len(p) < engine.context), key=lambda i: len(prompts[i]))
@@ -36,9 +37,9 @@ def score_examples(
         tick(len(part))
     marked = [[(text, graded(task, example, text)) for text in found] for example, found in zip(examples, texts)]
     result = counted(task, examples, marked)
-    if task.ways and result["valid"]["value"] >= WORTH_A_TRY:
-        first = [found[0] for found in texts]
-        result["ways"] = {name: in_another_way(engine, task, name, examples, first, seed) for name in task.ways}
+    if ways and task.ways and result["valid"]["value"] >= WORTH_A_TRY:
+        some, first = examples[:ways], [found[0] for found in texts[:ways]]
+        result["ways"] = {name: in_another_way(engine, task, name, some, first, seed) for name in task.ways}
     return result
 
 
@@ -50,7 +51,7 @@ def in_another_way(
     replies = task.ways[name](engine, examples, plain, seed)
     seconds = time.perf_counter() - begin
     found = counted(task, examples, [[(text, graded(task, e, text))] for e, text in zip(examples, replies)])
-    kept = {key: found[key] for key in ("n", "valid", "right", "steps", "by_kind") if key in found}
+    kept = {key: one for key, one in found.items() if key not in ("version", "hash", "samples")}
     return {**kept, "seconds": seconds, "samples": [one for one in found["samples"] if not one["right"]]}
 
 

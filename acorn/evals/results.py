@@ -14,7 +14,7 @@ What an evaluation writes. runs/NAME/eval.json holds the checkpoint scored last,
         normalised                    likelihood only: as right, but the likelihood of a choice counts by character
         steps   {name: value, low, high}: more shares that a grader tells, such as those that parse
         by_kind  {kind: n, valid, right, steps {name}}, counts of replies
-        ways    {name: n, valid, right, steps, by_kind, samples, seconds}: the same requests answered in another way
+        ways    {name: as a task, of its first n examples, answered in another way; samples that are not right}
         samples  request, reply, kind, valid, right, why
     tasks.core      n, hash, seconds, and CORE as `centred` {value, low, high}; one more for each other baseline file;
                     tasks {label: n, kind, shots, right, stderr, chance, centred, hash, seconds, note}

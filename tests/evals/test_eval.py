@@ -1,5 +1,6 @@
 """acorn eval: what it asks, counts and writes, with a small random model."""
 
+import dataclasses
 import json
 from itertools import combinations
 
@@ -128,6 +129,26 @@ def test_generated_replies_are_counted(model, tokenizer):
     assert again == found
     once = score_examples(Engine(model, tokenizer), task, examples)
     assert "pass@1" not in once and once["right"]["low"] <= once["right"]["value"] <= once["right"]["high"]
+
+
+def test_some_requests_are_answered_in_other_ways_too(model, tokenizer):
+    examples = [Example(f"say {i}", "odd" if i % 2 else "even", answer=str(i)) for i in range(6)]
+    told = []
+
+    def way(engine, some, plain, seed):
+        told.append((len(some), len(plain)))
+        return ["wrong" if example.kind == "odd" else "fine" for example in some]
+
+    task = Task("made", 1, lambda *_: [], lambda e, reply: Grade(True, reply == "fine"), max_tokens=4,
+                inspect=lambda example, reply: {"short": len(reply) < 5}, ways={"other": way})  # fmt: skip
+    found = score_examples(Engine(model, tokenizer), task, examples, ways=4)
+    other = found["ways"]["other"]
+    assert told == [(4, 4)] and found["right"]["value"] == 0 and other["right"]["value"] == 0.5
+    assert other["by_kind"]["even"] == {"n": 2, "valid": 2, "right": 2, "steps": {"short": 2}}
+    assert other["steps"]["short"]["value"] == 0.5 and {s["reply"] for s in other["samples"]} == {"wrong"}
+    assert "ways" not in score_examples(Engine(model, tokenizer), task, examples)
+    untaught = dataclasses.replace(task, grade=lambda e, reply: Grade(False, False))
+    assert "ways" not in score_examples(Engine(model, tokenizer), untaught, examples, ways=4)
 
 
 def test_the_command_writes_what_it_found(run, acorn, tmp_path):

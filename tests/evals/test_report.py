@@ -302,6 +302,19 @@ def test_results_of_every_stage_stand_in_one_table(make_run):
     assert "| pass@1 | – | – | – | 75.0 % |" in text
 
 
+def test_steps_of_grades_and_other_ways_have_rows_and_tables(make_run):
+    folder = make_run(stages=("sft",))
+    share = lambda value: {"value": value, "low": value - 0.1, "high": value + 0.1}
+    kinds = {"rose": {"n": 2, "valid": 2, "right": 1, "steps": {"parses": 2}}, "fern": {"n": 1, "valid": 1, "right": 0}}
+    task = {"version": 1, "n": 3, "valid": share(0.9), "right": share(0.3), "steps": {"parses": share(0.9)}}
+    task |= {"by_kind": kinds, "samples": [], "ways": {"pruned": {**task, "n": 2, "by_kind": kinds}}}
+    (folder / "sft" / "eval.json").write_text(json.dumps({"stage": "sft", "tasks": {"garden": task}}))
+    text = markdown(gather(folder))
+    assert "| garden: parses | 90.0 % (80.0–100.0) | – | 3 |" in text
+    assert "| garden: right (pruned) | 30.0 % (20.0–40.0) | – | 2 |" in text and "garden (pruned) by kind" in text
+    assert "| kind | valid | right | parses | n |" in text
+
+
 def test_a_stages_own_file_wins(tmp_path):
     (tmp_path / "sft").mkdir()
     (tmp_path / "eval.json").write_text(json.dumps({"stage": "sft", "tasks": {"a": {"x": 1}, "b": {"x": 1}}}))

@@ -11,20 +11,8 @@ from pathlib import Path
 from acorn.checkpoint import STAGES
 from acorn.evals.report.files import count_of, listing, mapping, number, place, read_json, text_of
 
-NOT_METRICS = {
-    "n",
-    "version",
-    "chance",
-    "seconds",
-    "samples",
-    "samples_each",
-    "by_kind",
-    "steps",
-    "ways",
-    "hash",
-    "stderr",
-    "tasks",
-}
+NOT_METRICS = {"n", "version", "chance", "seconds", "samples", "samples_each", "by_kind", "steps", "ways", "hash",
+               "stderr", "tasks"}  # fmt: skip
 TASKS = 64  # more are not read
 EACH_KIND = 1  # right and wrong samples of a kind
 SAMPLES = 12  # of a task
@@ -70,7 +58,7 @@ def table(results: dict[str, dict]) -> list[dict]:
                 row = rows.setdefault(
                     (name, metric), {"task": name, "metric": metric, "chance": number(task.get("chance")), "cells": {}}
                 )
-                row["cells"][stage] = {**figure, "n": count_of(task.get("n"))}
+                row["cells"][stage] = {"n": count_of(task.get("n")), **figure}
     return sorted(rows.values(), key=lambda row: row["metric"] == "bpb" and not row["task"])
 
 
@@ -108,7 +96,7 @@ def more_metrics(task: dict) -> dict[str, dict]:
     for way, part in list(mapping(task.get("ways")).items())[:WAYS]:
         part = mapping(part)
         for name, figure in {**metrics(part), **metrics(mapping(part.get("steps")))}.items():
-            found[f"{name} ({text_of(way, 20)})"] = figure
+            found[f"{name} ({text_of(way, 20)})"] = {**figure, "n": count_of(part.get("n"))}
     return found
 
 

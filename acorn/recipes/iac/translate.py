@@ -13,7 +13,7 @@ from functools import cache
 from random import Random
 
 from acorn.errors import UserError
-from acorn.recipes.iac import compose_rules, generate, opentofu, prompts, validate
+from acorn.recipes.iac import compose_rules, generate, kinds, opentofu, prompts, validate
 from acorn.recipes.iac.intents import INTENTS
 from acorn.recipes.iac.pieces import join, pieces
 from acorn.recipes.iac.recognise import recognise
@@ -63,6 +63,8 @@ def translate(code: str, kind: str, to: str, ask: Ask | None = None) -> Translat
 
 
 def check(code: str, kind: str) -> None:
+    if found := kinds.template(code):
+        raise UserError(f"this is {found}: what is left open has to be filled in before it can be translated")
     parsed, findings = validate.read(code, kind)
     errors = [one for one in findings if one.severity == "error"]
     if errors or not parsed:
@@ -179,6 +181,8 @@ def replies(engine, codes: Sequence[tuple[str, str, str]], plain: Sequence[str],
     made = [translate(*one) for one in codes]
     found = [one.text if one.whole else "" for one in made]
     left = [i for i, text in enumerate(found) if not text]
+    if not left:
+        return found
     asks = [asked(*codes[i]) for i in left]
     answers = generate.write(
         engine, asks, seed=seed, library=Library(engine.tokenizer), drafts=[plain[i] for i in left]
