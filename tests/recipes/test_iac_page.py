@@ -48,7 +48,8 @@ def test_numbers_of_the_page():
     assert tuple(map(int, said.groups())) == (counts["high"], counts["medium"], counts["low"])
     family = Counter(rule.id.split("-")[1] for rule in every)
     names = {"AWS": "AWS", "K8S": "Kubernetes", "GCP": "Google", "AZ": "Azure", "ANSIBLE": "Ansible",
-             "TF": "in general", "DOCKER": "Dockerfile", "COMPOSE": "Compose", "CFN": "own", "XP": "Crossplane's own"}  # fmt: skip
+             "TF": "in general", "DOCKER": "Dockerfile", "COMPOSE": "Compose", "CFN": "own",
+             "XP": "Crossplane's own"}  # fmt: skip
     flat = " ".join(PAGE.split())
     assert f"{len(every)} rules:" in flat and set(family) == set(names)
     assert all(re.search(rf"{names[one]} {number}\b", flat) for one, number in family.items())
