@@ -148,7 +148,7 @@ RULES = (
         "low",
         per(SHELLS, shell_words),
         "A command runs each time, says nothing about changes and can't be checked beforehand.",
-        "Use the module.",
+        "Use the module that the finding names; where there is none, set changed_when and creates.",
         ("ansible-lint command-instead-of-module",),
     ),
     Rule(
@@ -175,7 +175,7 @@ RULES = (
             "ansible/git": matches("repo?", PLAIN),
         },
         "Whoever stands on the way can put something else in its place.",
-        "Use https.",
+        "Fetch it by https, with a checksum where the module takes one.",
         ("CKV2_ANSIBLE_1", "CKV2_ANSIBLE_2"),
     ),
     Rule(

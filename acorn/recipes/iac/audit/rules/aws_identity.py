@@ -221,7 +221,7 @@ RULES = (
         "low",
         {"aws_secretsmanager_secret": never("recovery_window_in_days", 0, fix=7)},
         "A deleted secret can't be restored.",
-        "Keep 7 days or more.",
+        "Set recovery_window_in_days to 7 or more.",
     ),
     Rule(
         "ACORN-AWS-054",
@@ -254,7 +254,7 @@ RULES = (
     ),
     Rule(
         "ACORN-AWS-056",
-        "Watchman switched off",
+        "GuardDuty switched off",
         "medium",
         {
             "aws_guardduty_detector": never("enable", False, fix=True),

@@ -99,7 +99,7 @@ RULES = (
             "azurerm_servicebus_namespace": never("minimum_tls_version", *OLD_TLS, fix="1.2"),
         },
         "TLS below 1.2 has known weaknesses.",
-        "Require TLS 1.2.",
+        "Set the minimum version to TLS 1.2: min_tls_version, or minimum_tls_version, of the resource.",
         ("CKV_AZURE_44", "CKV_AZURE_52", "CKV_AZURE_148", "CKV_AZURE_15", "CKV_AZURE_145"),
     ),
     Rule(
@@ -225,7 +225,7 @@ RULES = (
             "azurerm_mysql_flexible_server_configuration": plain_server,
         },
         "Passwords and rows can be read on the way.",
-        "Require TLS.",
+        "Set ssl_enforcement_enabled or require_secure_transport on, and close the port without TLS.",
         ("CKV_AZURE_28", "CKV_AZURE_29", "CKV_AZURE_91"),
     ),
     Rule(

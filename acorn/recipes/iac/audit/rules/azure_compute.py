@@ -101,7 +101,7 @@ RULES = (
         "medium",
         {type_: never("site_config?/cors?/allowed_origins", "*") for type_ in APPS},
         "Any page that a user visits can call it in his name.",
-        "Name the origins.",
+        "List the sites that may call it in cors.allowed_origins, without *.",
         ("CKV_AZURE_57",),
     ),
     Rule(
@@ -199,7 +199,7 @@ RULES = (
         "low",
         {type_: must("tags") for type_ in TAGGED},
         "Nobody knows whose it is, what it belongs to and who pays.",
-        "Add tags.",
+        "Add tags: the owner, the environment, the cost centre.",
     ),
     Rule(
         "ACORN-AZ-053",

@@ -197,7 +197,7 @@ RULES = (
         "high",
         {"compose/service": unconfined},
         "Every system call of the kernel is open to it.",
-        "Drop the option.",
+        "Drop seccomp:unconfined and its like from security_opt; allow single calls by a profile of your own.",
         ("CIS Docker 5.22",),
     ),
     Rule(
@@ -226,7 +226,7 @@ RULES = (
             "compose/service": disks,
         },
         "With the disk of the host all its files are open.",
-        "Drop the device.",
+        "Drop it from devices, or give the one device that is needed, not a disk or memory.",
         ("CIS Docker 5.18",),
     ),
 )

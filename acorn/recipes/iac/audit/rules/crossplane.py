@@ -50,7 +50,7 @@ RULES = (
         "medium",
         {f"k8s/{kind}": package for kind in PACKAGES},
         "A new version may own and change everything in the cloud account, unasked.",
-        "Name a version.",
+        "Name a version in spec.package: xpkg.upbound.io/org/name:v1.2.3, best with a digest.",
     ),
     Rule(
         "ACORN-XP-002",

@@ -193,7 +193,7 @@ RULES = (
         {"google_compute_subnetwork": unless("purpose?", ("REGIONAL_MANAGED_PROXY", "GLOBAL_MANAGED_PROXY",
                                                          "INTERNAL_HTTPS_LOAD_BALANCER"), must("log_config"))},
         "Nobody can say who talked to whom.",
-        "Add a log_config.",
+        "Add a log_config block; sampling and interval in it set what it costs.",
         ("CKV_GCP_26",),
     ),
     Rule(

@@ -185,6 +185,6 @@ RULES = (
         "low",
         {type_: labels(type_) for type_ in LABELLED},
         "Nobody knows whose it is, what it belongs to and who pays.",
-        "Add labels.",
+        "Add labels: the owner, the environment, the cost centre.",
     ),
 )  # fmt: skip

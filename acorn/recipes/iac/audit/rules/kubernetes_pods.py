@@ -313,7 +313,7 @@ RULES = (
         "medium",
         {"k8s/container": there("ports?/hostPort", "is a port of the node")},
         "It answers on the node's address, past Services and policies.",
-        "Use a Service.",
+        "Drop hostPort and put a Service in front; a DaemonSet that needs it, such as an ingress, may keep it.",
         ("CKV_K8S_26",),
     ),
     Rule(

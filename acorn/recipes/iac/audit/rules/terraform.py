@@ -164,6 +164,6 @@ RULES = (
             "helm_release": matches("repository?", r"^http://"),
         },
         "Whoever stands on the way can put something else in its place.",
-        "Use https.",
+        "Fetch it by https, and pin a version or a checksum.",
     ),
 )
