@@ -57,6 +57,8 @@ def start(device: str = "auto", dtype: str = "auto", alone: bool = False) -> Run
     place = pick_device(device, local)
     if place.type == "cpu":
         keep_freed_memory()
+        # trap: a product of a new shape is compiled and kept, megabytes each, and decoding has a new shape every step
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")  # oneDNN's own limit is 1,024
         if "OMP_NUM_THREADS" not in os.environ and world > 1:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // world))
     else:
