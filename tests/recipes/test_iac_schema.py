@@ -126,12 +126,19 @@ def test_a_users_own_schema_is_built_and_used_first(acorn, tmp_path, own_folder)
     assert "(your own)" in acorn("iac", "schema", "list")[1]
 
 
+OF_TYPE = '{"provider_schemas": {"a/b": {"resource_schemas": {"b_x": {"block": {"attributes": {"c": {"type": %s}}}}}}}}'
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
         ("{", "can't be read as JSON"),
         ("[]", "no provider_schemas in it"),
         ('{"provider_schemas": {"a/b": {"resource_schemas": {"x": 3}}}}', "is not as Terraform writes it"),
+        (OF_TYPE % '["list"]', "is not as Terraform writes it"),
+        (OF_TYPE % ('["list",' * 900 + '"string"' + "]" * 900), "is not as Terraform writes it"),
+        ('{"provider_schemas": {"a/..": {}}}', "is not the address of a provider"),
+        ('{"provider_schemas": {"a/": {}}}', "is not the address of a provider"),
     ],
 )
 def test_a_broken_schema_is_refused(acorn, tmp_path, content, message):
@@ -241,6 +248,15 @@ def test_a_wheel_is_read(tmp_path):
     }
     with pytest.raises(UserError, match="no schema in it"):
         read_wheel(wheel(tmp_path / "y.whl", {"a/index.js": ""}))
+    link = tarfile.TarInfo("package/lib/stage/index.js")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.addfile(link)
+    with zipfile.ZipFile(tmp_path / "link.whl", "w") as file:
+        file.writestr("cdktf_cdktf_provider_rocket/_jsii/provider-rocket@1.0.0.jsii.tgz", packed.getvalue())
+    with pytest.raises(UserError, match="no schema in it"):
+        read_wheel(tmp_path / "link.whl")
     (tmp_path / "z.whl").write_bytes(b"no zip")
     with pytest.raises(UserError, match="can't be read"):
         read_wheel(tmp_path / "z.whl")

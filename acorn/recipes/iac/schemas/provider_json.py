@@ -1,6 +1,7 @@
 """What `terraform providers schema -json` (or `tofu`) prints -> facts, for the providers and versions of one's own."""
 
 import json
+import re
 from pathlib import Path
 
 from acorn.errors import UserError
@@ -11,6 +12,7 @@ WRAP = {"list": "L", "set": "T", "map": "M"}
 KINDS = {"resource_schemas": "resource", "data_source_schemas": "data", "ephemeral_resource_schemas": "ephemeral"}
 HINT = "terraform init && terraform providers schema -json > schema.json"
 MAX_DEPTH = 60
+NAME = re.compile(r"[A-Za-z0-9][\w-]{0,100}")  # a file gets this name
 
 
 def read_json(path: Path) -> dict[str, dict]:
@@ -32,9 +34,13 @@ def read_json(path: Path) -> dict[str, dict]:
                 for key, kind in KINDS.items()
             }
             settings = _block(schema["provider"]["block"]) if schema.get("provider", {}).get("block") else {}
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise UserError(f"{path}: the schema of {address} is not as Terraform writes it: {error!r}", HINT) from None
-        found[address.rpartition("/")[2]] = {**kinds, "provider": settings}
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            said = f"{path}: the schema of {address[:200]!r} is not as Terraform writes it: {error!r}"
+            raise UserError(said[:500], HINT) from None
+        name = address.rpartition("/")[2]
+        if not NAME.fullmatch(name):
+            raise UserError(f"{path}: {address[:200]!r} is not the address of a provider", HINT)
+        found[name] = {**kinds, "provider": settings}
     return found
 
 
@@ -62,6 +68,8 @@ def _block(block: dict, depth: int = 0) -> dict:
 
 def _type(type_, depth: int) -> tuple[str, dict | None]:
     """["list", ["object", {"a": "string"}]] -> ("Lo", {"a": {"a": "?s"}})"""
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deep")
     if isinstance(type_, str):
         return SIMPLE[type_], None
     if type_[0] == "object":
@@ -69,5 +77,5 @@ def _type(type_, depth: int) -> tuple[str, dict | None]:
         return "o", _block({"attributes": attributes}, depth + 1)
     if type_[0] == "tuple":
         return "a", None
-    code, inner = _type(type_[1], depth)
+    code, inner = _type(type_[1], depth + 1)
     return WRAP[type_[0]] + code, inner

@@ -75,7 +75,7 @@ def _modules(path: Path) -> tuple[dict[str, Module], str, str]:
             with wheel.open(inner[0]) as packed, tarfile.open(fileobj=packed, mode="r|gz") as archive:
                 for member in archive:
                     name = re.fullmatch(r"package/lib/([\w-]+)/(?:index|index-structs/\w+)(\.js|\.d\.ts)", member.name)
-                    if not name:
+                    if not name or not member.isfile():
                         continue
                     if member.size > MAX_FILE:
                         raise UserError(f"{member.name} has {member.size:,} bytes; at most {MAX_FILE:,} are read")
