@@ -237,6 +237,7 @@ def test_nothing_outside_of_the_cache_is_touched():
 def afresh(monkeypatch, tmp_path):
     """As in a new process, and with a folder of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("ACORN_NATIVE", raising=False)
     monkeypatch.setattr(building, "compiled", building.compiled.__wrapped__)
     return tmp_path
 
