@@ -51,12 +51,12 @@ class Counts:
     def keep(self, text: str, source: str) -> Document:
         self.seen += 1
         self.kept += 1
-        return Document(text, source)
+        return Document(text, source if source.isascii() else printable(source))
 
     def drop(self, cause: str, where: str, broken: bool = True) -> None:
         self.seen += 1
         (self.broken if broken else self.passed)[cause] += 1
-        self.first.setdefault(cause, where)
+        self.first.setdefault(cause, where if where.isascii() else printable(where))
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -126,6 +126,11 @@ def inner_suffix(path: Path) -> str:
     return Path(path.stem).suffix.lower() if path.suffix.lower() in CODECS else path.suffix.lower()
 
 
+def printable(path: str | Path) -> str:
+    """Bytes of a name that are no UTF-8 are written as \\xNN: no file of ours could hold them."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def read_file(path: Path, counts: Counts, text_key: str, named: bool) -> Iterator[Document]:
     if path.stat().st_size == 0:
         if named:
@@ -139,6 +144,10 @@ def read_file(path: Path, counts: Counts, text_key: str, named: bool) -> Iterato
         if named:
             raise UserError(f"{path} cannot be read: permission denied") from None
         counts.drop("cannot be read", str(path))
+    except UnicodeEncodeError:  # pyarrow opens .parquet by names in UTF-8 only
+        if named:
+            raise UserError(f"{printable(path)} cannot be read: its name is not UTF-8", "rename it") from None
+        counts.drop("name not UTF-8", str(path))
     except OSError as e:  # pyarrow raises it for damaged compression too
         raise UserError(f"{path} cannot be read to its end, it may be cut off or damaged: {str(e)[:200]}") from None
 
@@ -147,7 +156,7 @@ def chunks(path: Path, at: Callable[[int], None]) -> Iterator[bytes]:
     """The file's bytes, decompressed, at most CHUNK at a time; `at` hears how far into the file we are."""
     import pyarrow as pa
 
-    with pa.OSFile(str(path)) as raw:
+    with pa.OSFile(os.fsencode(path)) as raw:  # a name may hold bytes that are no UTF-8
         codec = CODECS.get(path.suffix.lower())
         stream = pa.CompressedInputStream(raw, codec) if codec else raw
         while chunk := stream.read(CHUNK):

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import tracemalloc
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -236,3 +237,13 @@ def test_a_long_text_file_becomes_several_documents(tmp_path, monkeypatch):
     (tmp_path / "one.txt").write_text("é" * 5000)  # without a line end to cut at
     texts, _ = read(tmp_path / "one.txt")
     assert "".join(texts) == "é" * 5000 and max(map(len, texts)) < 1400
+
+
+def test_names_that_are_no_utf8(tmp_path):
+    for name in (b"\xff\xfe.txt", b"caf\xe9.jsonl", b"\xe9.parquet", "straße.txt".encode()):
+        with open(os.fsencode(tmp_path) + b"/" + name, "wb") as file:
+            file.write(b'{"text": "some words"}\n' if name.endswith(b"l") else b"some words\n")
+    counts = Counts()
+    found = [Path(one.source).name for one in read_documents([tmp_path], counts, max_broken=0.5)]
+    assert sorted(found) == ["\\xff\\xfe.txt", "caf\\xe9.jsonl:1", "straße.txt"]
+    assert counts.dropped == {"name not UTF-8": 1} and counts.first["name not UTF-8"].endswith("\\xe9.parquet")
