@@ -289,6 +289,19 @@ def test_paths_with_line_ends_do_not_break_the_report(tmp_path, acorn):
     assert "\x1b" not in text and "a\\n\\| b \\|" in text
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_source_whose_name_is_no_utf8(tmp_path, acorn, packed):
+    folder = repository(tmp_path / "work", 0)
+    place = os.fsdecode(os.fsencode(tmp_path) + (b"/\xff\xe9.tar.gz" if packed else b"/\xff\xe9"))
+    if packed:
+        with tarfile.open(place, "w:gz") as archive:
+            archive.add(folder, "r")
+    else:
+        os.rename(folder, place)
+    found = collect(acorn, place, "--out", tmp_path / "out", "--no-conversations")
+    assert found["kept"] > 10 and any("\\xff\\xe9" in name for name in found["sources"])
+
+
 def test_installed_package(acorn):
     found = folders.package("PyYAML")
     assert folders.package_licence(found) == "MIT"

@@ -5,6 +5,7 @@ The tar reader is our own because Python's reads extended headers whole, whateve
 
 import bz2
 import lzma
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,7 +120,8 @@ class Unpacked:
         elif lower.endswith(("xz",)):
             self.file = lzma.open(path)
         elif lower.endswith(("gz", "zst")):
-            self.file = pa.CompressedInputStream(pa.OSFile(str(path)), "gzip" if lower.endswith("gz") else "zstd")
+            codec = "gzip" if lower.endswith("gz") else "zstd"
+            self.file = pa.CompressedInputStream(pa.OSFile(os.fsencode(path)), codec)
         else:
             self.file = open(path, "rb")
 

@@ -47,9 +47,9 @@ def open_source(given: str, clones: Path) -> Source:
         git.clone(given, folder)
         return Source(given, short(given), git.head(folder), partial(git.blobs, folder, short(given)))
     path = Path(given)
-    name = path.resolve().name
+    name = folders.printable(path.resolve().name)
     if path.is_dir() and git.is_repository(path):
-        name = name if name != "repo" else path.resolve().parent.name
+        name = name if name != "repo" else folders.printable(path.resolve().parent.name)
         return Source(given, name, git.head(path), partial(git.blobs, path, name))
     if path.is_dir():
         return Source(given, name, folder_state(path), partial(folders.files, path, name))
