@@ -45,6 +45,7 @@ class Generate:
         for problem in around.skipped:
             say(f"not seen: {problem}")
         engine, where = load(self.run_name, self.device, say)
+        generate.prepare(kind)
         begin = time.perf_counter()
         library = None if self.unconstrained else grammars(engine)
         (answer,) = generate.write(engine, [generate.Ask(text, kind, around)], self.samples, self.seed, library)

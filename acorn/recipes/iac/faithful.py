@@ -90,16 +90,16 @@ class Habits:
     literal: frozenset[str]  # parameters that requests say as they are
     options: tuple[str, ...]  # phrases for options that are always said alike, and only where they are on
     drawn: dict[str, tuple]  # the values that parameters had
+    near: dict[str, frozenset[str]]  # the words before and behind the value of a parameter: "called <", "> replicas"
 
 
 @cache
 def habits(name: str, kind: str) -> Habits:
     """How people ask for an intent, learned from requests."""
     rng, intent = Random(f"habits {name}"), INTENTS[name]
-    draws = []
-    for _ in range(DRAWS):
-        p = intent.draw(rng, "train", kind)
-        draws.append((p, words_of(intent.describe(p, kind, intent.phrasing(rng, "train"))), intent.options(p)))
+    wanted = [intent.draw(rng, "train", kind) for _ in range(DRAWS)]
+    asked = [(p, intent.describe(p, kind, intent.phrasing(rng, "train"))) for p in wanted]
+    draws = [(p, words_of(text), intent.options(p)) for p, text in asked]
     keys = list(draws[0][0])
     literal = [key for key in keys if not any(unsaid(one, said) for p, said, _ in draws for one in scalars(p[key]))]
     phrases = Counter(phrase for _, _, own in draws for phrase in own)
@@ -108,8 +108,21 @@ def habits(name: str, kind: str) -> Habits:
         for phrase in sorted(phrases)
         if phrases[phrase] > 1 and all(unsaid(phrase, said) != told(phrase, own) for _, said, own in draws)
     ]
-    drawn = {key: {repr(p[key]): p[key] for p, _, _ in draws} for key in keys}
-    return Habits(frozenset(literal), tuple(alike), {key: tuple(values.values()) for key, values in drawn.items()})
+    drawn = {key: tuple({repr(p[key]): p[key] for p, _, _ in draws}.values()) for key in keys}
+    near: dict[str, set[str]] = {key: set() for key in keys}
+    for p, text in asked:
+        around = neighbours(text)
+        for key in keys:
+            near[key].update(*(around.get(one.lower(), ()) for one in scalars(p[key])))
+    return Habits(frozenset(literal), tuple(alike), drawn, {key: frozenset(found) for key, found in near.items()})
+
+
+def neighbours(text: str) -> dict[str, set[str]]:
+    """{word: what stands before and behind it}"""
+    said, found = spoken(text), {}
+    for before, word, behind in zip(["", *said], said, [*said[1:], ""]):
+        found.setdefault(word, set()).update((f"{before} <" if before else "<", f"> {behind}"))
+    return found
 
 
 def told(phrase: str, own: list[str]) -> bool:
@@ -127,9 +140,9 @@ def mended(look: Look) -> str | None:
     wrong, text = len(look.astray), None
     for _ in range(STEPS):
         tried = []
-        for number, (new, likeness) in enumerate(moves(intent, p, kind, look.request)):
+        for number, (new, likely) in enumerate(moves(intent, p, kind, look.request)):
             if found := checked(intent, new, kind, look.request):
-                tried.append((len(found[0]), -likeness, number, new, found[1]))
+                tried.append((len(found[0]), -likely, number, new, found[1]))
         if not tried or min(tried)[0] >= wrong:
             break
         wrong, _, _, p, text = min(tried)
@@ -139,28 +152,36 @@ def mended(look: Look) -> str | None:
 
 
 def moves(intent: Intent, p: dict, kind: str, text: str) -> Iterator[tuple[dict, float]]:
-    """Parameters with one of them changed, and how like the old value the new one is."""
+    """
+    Parameters with one of them changed, and how likely that is meant. A plain word becomes a value only where the word
+    before it says so.
+    """
     said, known = words_of(text), habits(intent.name, kind)
-    spoken = Counter(word for one in SPOKEN.findall(text) for word in words_of(one))
-    used = Counter(word for key in known.literal for one in scalars(p[key]) for word in words_of(one))
-    left = left_out(intent, p, kind, text)
+    counts = Counter(spoken(text))
+    used = Counter(word for key in known.literal for one in scalars(p[key]) for word in spoken(one))
+    around, values = neighbours(text), {value.text: value for value in request.values(text)}
+    left = [values[word] for word in left_out(intent, p, kind, text)]
     for key in p:
+        others = [value for value in known.drawn[key] if value != p[key]]
         if key not in known.literal:  # one of a few values that have other names in requests
-            yield from (({**p, key: value}, 0.0) for value in known.drawn[key] if value != p[key])
+            yield from (({**p, key: value}, 0.0) for value in others)
             continue
+        cues = {v.text: around.get(v.text.lower(), set()) & known.near[key] for v in left}
+        meant = {word: bool(found) for word, found in cues.items()}
+        words = [v.text for v in left if v.sure or any(cue.endswith(" <") for cue in cues[v.text])]
         for place, old in places(p[key], (key,)):
-            if unsaid(old, said) or any(used[word] > spoken[word] for word in words_of(old)):
-                for new in (typed(word, old) for word in left):
-                    if new is not None:
-                        yield replaced(p, place, new), SequenceMatcher(None, str(old), str(new)).ratio()
+            if unsaid(old, said) or any(used[word] > counts[word] for word in spoken(old)):
+                for word in words:
+                    if (new := typed(word, old)) is not None:
+                        alike = SequenceMatcher(None, str(old), str(new)).ratio()
+                        yield replaced(p, place, new), 2 * meant[word] + alike
         like = next((one for value in known.drawn[key] for _, one in places(value, (key,))), None)
-        words = [new for word in left if (new := typed(word, like)) is not None]
+        fits = [(new, 2.0 * meant[word]) for word in words if (new := typed(word, like)) is not None]
         if isinstance(p[key], list):
-            yield from (({**p, key: [*p[key], word]}, 0.0) for word in words)
+            yield from (({**p, key: [*p[key], new]}, likely) for new, likely in fits)
             yield from (({**p, key: [one for one in p[key] if one != old]}, 0.0) for old in p[key] if unsaid(old, said))
         elif not scalars(p[key]):
-            yield from (({**p, key: word}, 0.0) for word in words)
-        others = [value for value in known.drawn[key] if value != p[key]]
+            yield from (({**p, key: new}, likely) for new, likely in fits)
         yield from (({**p, key: one}, 0.0) for one in others if not any(unsaid(word, said) for word in scalars(one)))
 
 
@@ -205,7 +226,11 @@ def unsaid(text, said: set[str]) -> bool:
 
 
 def words_of(text) -> set[str]:
-    return {word.strip(request.EDGE).lower() for word in SPOKEN.findall(str(text))} - {""}
+    return set(spoken(text))
+
+
+def spoken(text) -> list[str]:
+    return [word for one in SPOKEN.findall(str(text)) if (word := one.strip(request.EDGE).lower())]
 
 
 def scalars(value) -> list[str]:

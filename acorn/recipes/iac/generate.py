@@ -9,11 +9,13 @@ is compiled and followed only where the draft fails; by then the draft has said 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING
 
 from acorn.errors import UserError
 from acorn.recipes.iac import faithful, request, validate
 from acorn.recipes.iac.context import NOTHING, Context
+from acorn.recipes.iac.intents import PAIRS
 from acorn.recipes.iac.validate.findings import Finding
 
 if TYPE_CHECKING:
@@ -118,6 +120,13 @@ def rounds(samples: int, grammar: bool) -> list[Round]:
         Round(bold, 0.8, grammar, False, True),
     ]
     return [round_ for round_ in plan if round_.samples > 0]
+
+
+def prepare(kind: str) -> None:
+    """Read the tables and load the parsers that the first request of a kind would wait for."""
+    intent = next(intent for intent, its in PAIRS if its == kind)
+    request.vocabulary()
+    validate.validate(intent.render(intent.draw(Random(0), "train", kind), kind), kind)
 
 
 def write(
