@@ -46,9 +46,7 @@ class Audit:
     explain: bool = False  # say why and what to do at every finding, with the same checks elsewhere
     fix: bool = False  # show patches, each of them validated and audited again, as a diff
     write: bool = False  # with --fix: write the patched files
-    run_name: Annotated[str, tyro.conf.arg(name="run", metavar="RUN")] = (
-        ""  # a model that says what code is, and patches
-    )
+    run_name: Annotated[str, tyro.conf.arg(name="run", metavar="RUN")] = ""  # a model that explains, and patches more
     checkov: bool = False  # add what checkov finds (the Python package checkov)
     list_rules: bool = False  # show the rules (of --rule and --severity; with --explain, why and what to do) and stop
     jobs: int = 0  # processes (default: one a core, where there are many files)
