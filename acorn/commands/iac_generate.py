@@ -38,6 +38,8 @@ class Generate:
 
         self.check(validate.KINDS)
         text = read_prompt(self.request).strip()
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise UserError("the request is not UTF-8 text")
         if not text:
             raise UserError("the request is empty", 'acorn iac generate "a private bucket with versioning"')
         kind = self.kind or request.guess_kind(text)
@@ -127,6 +129,8 @@ def grammars(engine):
 
 
 def refuse(path: Path, force: bool) -> None:
+    if path.is_dir():
+        raise UserError(f"-o {path}: this is a folder", f"-o {path}/NAME")
     if path.exists() and not force:
         raise UserError(f"{path} is there already", f"--force, or another name than -o {path}")
     if not path.parent.is_dir():
@@ -140,5 +144,7 @@ def save(path: Path, text: str, force: bool) -> None:
         temporary.write_text(text, encoding="utf-8")
         refuse(path, force)
         temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
     finally:
         temporary.unlink(missing_ok=True)

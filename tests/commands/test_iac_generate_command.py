@@ -81,6 +81,9 @@ def test_the_folder_is_heeded(acorn, says, workplace):
         ([ASKED, "--samples", "0"], "expected 1 to 64"),
         ([ASKED, "--context", "nothing"], "no such folder"),
         ([ASKED, "-o", "nothing/main.tf"], "no folder"),
+        ([ASKED, "-o", ".", "--force"], "this is a folder"),
+        ([ASKED, "-o", "/proc/main.tf"], "cannot be written"),
+        (["queue \udcff name"], "not UTF-8"),
     ],
 )
 def test_mistakes(acorn, says, words, said):
