@@ -63,6 +63,7 @@ class LoopConfig:
     eval_first: bool = False  # also before the first step
     seed: int = 0  # of dropout
     best: str = ""  # evaluation figure; the checkpoint where it was lowest is kept besides the last
+    fall_back: str = ""  # evaluation figure; where it ends lower than it began, the weights are the first ones again
     inject: str = ""  # fault to cause, to try our promises: nan@STEP, nan@FIRST-LAST or kill@STEP
 
 
@@ -82,6 +83,7 @@ class Progress:
     skipped: int = 0  # non-finite steps in all
     best: float | None = None  # lowest figure so far, and where
     best_step: int | None = None
+    began: dict = field(default_factory=dict)  # figures before the first step, with eval_first
     figures: dict = field(default_factory=dict)  # of the last evaluation
 
 
@@ -94,6 +96,7 @@ def train(
     """
     with StopSignals() as stopping:
         now = Progress()
+        first = {k: v.clone() for k, v in model.state_dict().items()} if config.fall_back else {}
         if found := checkpoint.find_checkpoint(folder, say=print if runtime.first else None):
             now = resume(found, model, optimizer, stage)
         log = RunLog(folder, after_step=now.step, active=runtime.first)
@@ -101,7 +104,8 @@ def train(
             log.say(f"{name}: resuming at step {now.step} of {config.steps}")
         model.train()
         if config.eval_first and now.step == 0:
-            report(evaluate(stage, model), log, name, now, config)
+            now.began = evaluate(stage, model)
+            report(now.began, log, name, now, config)
         while now.step < config.steps:
             row = one_step(model, optimizer, stage, config, runtime, now)
             log.write(row)
@@ -117,6 +121,11 @@ def train(
                 now.figures = evaluate(stage, model)
                 if saving and config.best and (now.best is None or now.figures[config.best] < now.best):
                     now.best, now.best_step = now.figures[config.best], now.step
+                report(now.figures, log, name, now, config)
+            if done and first and now.figures[config.fall_back] < now.began[config.fall_back]:
+                log.say(f"{name}: its {config.fall_back} on held-out problems is lower than before it; its weights go")
+                model.load_state_dict(first)
+                now.figures = now.began
                 report(now.figures, log, name, now, config)
             if saving:
                 save(folder, model, optimizer, stage, now, tokenizer, runtime)
