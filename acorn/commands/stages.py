@@ -48,7 +48,7 @@ def run_stage(stage_name: str, asked, make_stage) -> int:
             best=best, inject=asked.inject,
             eval_every=ten if config.eval_every is None else config.eval_every,
             eval_first=stage_name == "rl",
-            fall_back="reward" if stage_name == "rl" else "",
+            fall_back="reward" if getattr(asked, "fall_back", False) else "",
             save_every=ten if config.save_every is None else config.save_every,
         )  # fmt: skip
         with locked(folder, place):

@@ -159,6 +159,7 @@ class Rl:
     samples: int = 8  # answers to each problem
     max_tokens: int = 256  # of an answer
     valid_reward: float = 0.1  # of an answer that has the right form but is wrong; right ones have 1
+    fall_back: bool = True  # end with the first weights, unless held-out reward rose by more than its standard error
     tools: bool = False  # answers may call the calculator
     batch_tokens: int | None = None  # tokens of one step in a round (default: that of the run it starts from)
     block_size: int | None = None  # tokens of a row (default: the context of the start, within reason)

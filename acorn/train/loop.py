@@ -63,7 +63,7 @@ class LoopConfig:
     eval_first: bool = False  # also before the first step
     seed: int = 0  # of dropout
     best: str = ""  # evaluation figure; the checkpoint where it was lowest is kept besides the last
-    fall_back: str = ""  # evaluation figure; where it ends lower than it began, the weights are the first ones again
+    fall_back: str = ""  # evaluation figure: unless it rose by more than its stderr, end with the first weights
     inject: str = ""  # fault to cause, to try our promises: nan@STEP, nan@FIRST-LAST or kill@STEP
 
 
@@ -122,8 +122,8 @@ def train(
                 if saving and config.best and (now.best is None or now.figures[config.best] < now.best):
                     now.best, now.best_step = now.figures[config.best], now.step
                 report(now.figures, log, name, now, config)
-            if done and first and now.figures[config.fall_back] < now.began[config.fall_back]:
-                log.say(f"{name}: its {config.fall_back} on held-out problems is lower than before it; its weights go")
+            if done and first and not risen(now, config.fall_back):
+                log.say(f"{name}: held-out {config.fall_back} rose by no more than chance: the first weights stay")
                 model.load_state_dict(first)
                 now.figures = now.began
                 report(now.figures, log, name, now, config)
@@ -209,6 +209,11 @@ def evaluate(stage: Stage, model) -> dict[str, float]:
         return stage.evaluate(model)
     finally:
         model.train()
+
+
+def risen(now: Progress, figure: str) -> bool:
+    """By more than its standard error, since before the first step."""
+    return not now.began or now.figures[figure] > now.began[figure] + now.began["stderr"]
 
 
 def due(step: int, every: int) -> bool:

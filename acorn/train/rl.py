@@ -98,16 +98,17 @@ class RewardStage:
     @torch.no_grad()
     def evaluate(self, model) -> dict[str, float]:
         """
-        Held-out problems: `greedy` is the share of right likeliest replies, `reward` what they earn on average; of
-        `eval_samples` drawn replies, pass@1 is the share of right ones and pass@k the share of problems with a right
-        one among the k.
+        Held-out problems: `greedy` is the share of right likeliest replies, `reward` what they earn on average, give
+        or take `stderr`; of `eval_samples` drawn replies, pass@1 is the share of right ones and pass@k the share of
+        problems with a right one among the k.
         """
         best = self._roll(self.held_out, 1, 0, temperature=0.0)
         k = self.eval_samples
         drawn = self._roll(self.held_out, k, -1) if k else []
         figures = {"greedy": mean(r.right for group in best for r in group)}
         figures["valid"] = mean(r.valid for group in best for r in group)
-        figures["reward"] = mean(r.reward for group in best for r in group)
+        rewards = [r.reward for group in best for r in group]
+        figures |= {"reward": mean(rewards), "stderr": float(np.std(rewards)) / len(rewards) ** 0.5}
         if k:
             figures["pass@1"] = mean(r.right for group in drawn for r in group)
             figures[f"pass@{k}"] = mean(any(r.right for r in group) for group in drawn)

@@ -16,7 +16,7 @@ MID = ["train", "mid", "--run", "t", "--chats", "chats.jsonl", "--batch-tokens",
 SFT = ["train", "sft", "--run", "t", "--chats", "chats.jsonl", "--batch-tokens", 300, "--micro-tokens", 150, *COMMON]
 RL = ["train", "rl", "--run", "t", "--tasks", "vowels", "--prompts", 6, "--samples", 4, "--max-tokens", 6,
       "--rounds", 1, "--round-prompts", 8, "--batch-tokens", 256, "--micro-tokens", 64, "--eval-prompts", 8,
-      *COMMON]  # fmt: skip
+      "--no-fall-back", *COMMON]  # fmt: skip
 COMMANDS = {"base": BASE, "mid": MID, "sft": SFT, "rl": RL}
 TIMES = ("time_s", "tokens_per_s")
 

@@ -1,4 +1,4 @@
-"""A stage that makes a model worse gives its weights back."""
+"""A stage that makes a model no better gives its weights back."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from acorn.train.setup import make_optimizer
 
 
 class Stage:
-    """Its figure rises or falls with every evaluation."""
+    """Its figure rises or falls, as given."""
 
     notes: dict = {}
 
@@ -25,14 +25,14 @@ class Stage:
         return [Batch(self.ids, self.ids, torch.full((2, 8), 1 / 16))]
 
     def evaluate(self, model):
-        return {"reward": self.figures.pop(0)}
+        return {"reward": self.figures.pop(0), "stderr": 0.1}
 
     def state_dict(self):
         return {}
 
 
-@pytest.mark.parametrize("figures, kept", [([0.5, 0.4], False), ([0.5, 0.5], True), ([0.5, 0.6], True)])
-def test_the_weights_are_the_first_ones_where_the_figure_fell(tmp_path, figures, kept, capsys):
+@pytest.mark.parametrize("figures, kept", [([0.5, 0.4], False), ([0.5, 0.59], False), ([0.5, 0.7], True)])
+def test_the_weights_are_the_first_ones_unless_the_figure_rose(tmp_path, figures, kept, capsys):
     (tmp_path / "rl").mkdir()
     model = Nano(NanoConfig(20, 1, 1, 1, 8, 8))
     model.init_weights(torch.Generator().manual_seed(0))
@@ -44,5 +44,5 @@ def test_the_weights_are_the_first_ones_where_the_figure_fell(tmp_path, figures,
     now = train("rl", model, optimizer, Stage(figures), config, tmp_path / "rl", runtime, train_chars(["abc"]))
     saved = load_checkpoint(tmp_path / "rl" / "checkpoint-000002")[0].state_dict()
     assert all(torch.equal(saved[name], p) for name, p in before.items()) != kept
-    assert now.figures["reward"] == max(found)
-    assert ("its weights go" in capsys.readouterr().err) != kept
+    assert now.figures["reward"] == (found[1] if kept else found[0])
+    assert ("the first weights stay" in capsys.readouterr().err) != kept

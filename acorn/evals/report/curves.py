@@ -20,7 +20,7 @@ CHARTS = (
     ("Learning rate", "share of its peak", r"lr"),
     ("Gradient norm", "", r"grad_norm"),
 )  # fmt: skip
-NOT_DRAWN = {"step", "eval", "tokens", "time_s", "skipped"}
+NOT_DRAWN = {"step", "eval", "tokens", "time_s", "skipped", "stderr"}
 NAMES = {"loss": "training", "val_loss": "held out", "val_bpb": "held out", "right": "practised",
          "greedy": "held out, greedy", "valid": "held out, greedy"}  # fmt: skip
 

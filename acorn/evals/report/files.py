@@ -144,7 +144,7 @@ def stage_figures(folder: Path, problems: list[str], rows: list[dict] | None = N
     held_out: dict[str, list[float]] = {}
     for row in rows:
         for name, value in row.items():
-            if row.get("eval") and name not in ("step", "tokens", "time_s") and number(value) is not None:
+            if row.get("eval") and name not in ("step", "tokens", "time_s", "stderr") and number(value) is not None:
                 held_out.setdefault(text_of(name, 40), []).append(value)
     return {
         "name": folder.name,
