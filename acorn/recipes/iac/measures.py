@@ -11,8 +11,6 @@ from acorn.evals.task import Example, Grade, Measure, Task
 from acorn.recipes.iac import audit, generate, prompts, risks, tasks, validate
 from acorn.recipes.iac.intents import PAIRS
 
-SAMPLES = 6  # candidates for a request
-
 
 def inspect(example: Example, reply: str) -> dict[str, bool]:
     """Whether it can be read at all, and whether it is free of risks that the known answer has not."""
@@ -32,7 +30,7 @@ def verified(engine, examples: Sequence[Example], plain: Sequence[str], seed: in
     from acorn.recipes.iac.grammar import Library
 
     asks = [generate.Ask(example.request, example.kind) for example in examples]
-    answers = generate.write(engine, asks, SAMPLES, seed, Library(engine.tokenizer), plain)
+    answers = generate.write(engine, asks, seed=seed, library=Library(engine.tokenizer), drafts=plain)
     return [answer.best.text if answer.valid else "" for answer in answers]
 
 
