@@ -114,10 +114,23 @@ def hardware() -> list[Line]:
         Line("threads", threads, data=counts),
         dtype_line(device),
         attention_line(device),
+        *([native_line()] if device.type == "cpu" else []),
     ]
     if compiler:
         return [*lines, Line("compiler", compiler)]
     return [*lines, Line("compiler", "none for C++, which torch.compile wants on a CPU", None, "apt-get install g++")]
+
+
+def native_line() -> Line:
+    """Tried, not guessed: compiled now if it never was."""
+    from acorn.infer.native.build import SWITCHED_OFF, Unavailable, find_compiler, library
+
+    try:
+        library()
+        return Line("decoding", f"by the native step, compiled with {find_compiler()[0]}")
+    except Unavailable as e:
+        fix = "unset ACORN_NATIVE" if str(e) == SWITCHED_OFF else "apt-get install gcc"
+        return Line("decoding", f"by torch, several times slower than by the native step: {e}", None, fix)
 
 
 def device_line(device) -> Line:

@@ -71,3 +71,12 @@ def test_standard_input(acorn, folder, monkeypatch):
 def test_mistakes(acorn, folder, words, said):
     code, out, err = acorn("iac", "translate", *words)
     assert (code, out) == (2, "") and said in err, err
+
+
+def test_commands_and_evaluation_draw_as_many_candidates():
+    """The evaluation takes the loop's own number; the commands say theirs in --help, before the loop is imported."""
+    from acorn.commands.iac_generate import Generate
+    from acorn.commands.iac_translate import Translate
+    from acorn.recipes.iac.generate import SAMPLES
+
+    assert Generate.samples == Translate.samples == SAMPLES
